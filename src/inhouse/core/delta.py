@@ -1,0 +1,61 @@
+"""What comes back: deltas, and the answer that they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from msgspec import Struct
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Tokens as the upstream counted them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class Delta(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A streamed piece of output for the choice `index`.
+
+    `finish_reason` is OpenAI's (``stop``, ``length``, ``tool_calls``, ``content_filter``) and comes
+    once a choice. `usage` comes at most once a stream, on its last delta. `tool_calls` are OpenAI's
+    fragments, handed on as they came.
+    """
+
+    text: str = ""
+    index: int = 0
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    reasoning: str = ""
+    tool_calls: list[dict[str, Any]] | None = None
+    logprobs: dict[str, Any] | None = None
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """One whole suggestion or answer."""
+
+    text: str = ""
+    index: int = 0
+    finish_reason: str = "stop"
+    reasoning: str = ""
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    logprobs: dict[str, Any] | None = None
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """A joined stream."""
+
+    choices: tuple[Choice, ...]
+    usage: Usage | None = None
+
+
+class Served(Struct, frozen=True, kw_only=True):
+    """A model as its upstream lists it; `window` in tokens where it tells."""
+
+    name: str
+    window: int | None = None
+
+
+Deltas = AsyncIterator[Delta]

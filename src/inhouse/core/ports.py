@@ -1,0 +1,66 @@
+"""The seams: what upper floors need, and lower rooms provide."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Protocol
+
+from msgspec import Struct
+
+from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.delta import Delta, Served
+from inhouse.core.prompt import Prompt
+from inhouse.core.requests import Params
+from inhouse.core.trace import Trace
+
+
+class ProviderContext(Struct, frozen=True, kw_only=True):
+    """What a provider is built with.
+
+    `settings` returns the live settings. `cache` is a folder that may be lost at any time.
+    `proxies` are the environment's proxy variables in lower case (``http_proxy`` …).
+    """
+
+    settings: Callable[[], Settings]
+    cache: PurePath
+    proxies: Mapping[str, str]
+
+
+class Provider(Protocol):
+    """Our code that talks to one kind of upstream; one object serves all its deployments.
+
+    Every method raises only `UpstreamError`, or `ConfigError` where the deployment itself is
+    misconfigured. Closing or cancelling the iterator of `stream` aborts the upstream request at
+    once, in every phase.
+    """
+
+    def check(self, deployment: Deployment) -> None:
+        """Raise `ConfigError`, naming the field, where the deployment cannot work as written."""
+        ...
+
+    def stream(
+        self, deployment: Deployment, prompt: Prompt, params: Params
+    ) -> AsyncIterator[Delta]:
+        """Ask the model and yield its answer piece by piece."""
+        ...
+
+    async def served(self, deployment: Deployment) -> Sequence[Served]:
+        """List the models that the upstream says it serves."""
+        ...
+
+    async def count_tokens(self, deployment: Deployment, text: str) -> int | None:
+        """Count tokens with the served tokenizer; None where the upstream cannot tell."""
+        ...
+
+    async def aclose(self) -> None:
+        """Abort what runs and close every connection."""
+        ...
+
+
+class TraceStore(Protocol):
+    """Where traces are kept; called from the writer's thread, never from a request."""
+
+    def append(self, traces: Sequence[Trace]) -> None:
+        """Write a batch in one transaction; raises `StoreError`."""
+        ...

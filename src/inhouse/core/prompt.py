@@ -1,0 +1,30 @@
+"""What a provider is asked: rendered text, a hole to fill, or messages."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from inhouse.core.requests import Message
+
+
+class Text(Struct, frozen=True, tag=True):
+    """Continue `text` as it stands; a FIM prompt with its sentinels is one."""
+
+    text: str
+
+
+class Fim(Struct, frozen=True, tag=True, kw_only=True):
+    """Fill in between `prefix` and `suffix`, for an upstream that renders the hole itself."""
+
+    prefix: str
+    suffix: str = ""
+    path: str = ""
+
+
+class Messages(Struct, frozen=True, tag=True):
+    """Answer a conversation."""
+
+    messages: tuple[Message, ...]
+
+
+Prompt = Text | Fim | Messages

@@ -1,0 +1,76 @@
+"""What callers ask for, whatever dialect they speak; never mutated on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from inhouse.core.catalog import Role
+
+
+class Caller(Struct, frozen=True):
+    """The authenticated user or service behind a request."""
+
+    name: str
+    role: Role
+    models: tuple[str, ...] = ()
+
+    def may_use(self, model: str) -> bool:
+        """Tell whether the caller's key allows the model, by feature or deployment name."""
+        return not self.models or model in self.models
+
+
+class Params(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Sampling settings, and what else goes along with a prompt; None means not said.
+
+    `extra` holds fields of the OpenAI dialect that inhouse only hands on (``response_format``,
+    ``tools``, ``logit_bias`` …). `request_id` reaches the upstream as ``X-Request-ID``.
+    """
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    n: int = 1
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    request_id: str = ""
+
+
+class CompletionRequest(Struct, frozen=True, kw_only=True):
+    """Fill in at the cursor between `prefix` and `suffix`; `path` is relative to the project."""
+
+    prefix: str
+    suffix: str = ""
+    path: str = ""
+    language: str = ""
+    params: Params = field(default_factory=Params)
+
+
+class GenerationRequest(Struct, frozen=True, kw_only=True):
+    """Write code from an instruction, at the cursor between `prefix` and `suffix`."""
+
+    instruction: str
+    prefix: str = ""
+    suffix: str = ""
+    path: str = ""
+    language: str = ""
+    params: Params = field(default_factory=Params)
+
+
+class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One chat message in OpenAI's shape; parts and tool calls are handed on as they came."""
+
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+
+
+class ChatRequest(Struct, frozen=True, kw_only=True):
+    """Continue a conversation."""
+
+    messages: tuple[Message, ...]
+    params: Params = field(default_factory=Params)

@@ -1,0 +1,45 @@
+"""The record of one request: metadata, no text."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Outcome(StrEnum):
+    """How a request ended."""
+
+    OK = "ok"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Trace(Struct, frozen=True, kw_only=True):
+    """One request, as stored and logged.
+
+    `started_at` is a Unix time in seconds; durations are milliseconds, None where the phase was
+    never reached. `deployments` are those tried, the one that answered last. `error` is the
+    machine word for what went wrong, never a message.
+    """
+
+    id: str
+    request_id: str
+    started_at: float
+    endpoint: str
+    caller: str
+    model: str
+    feature: str
+    outcome: Outcome
+    status: int
+    duration_ms: float
+    first_delta_ms: float | None = None
+    deployments: tuple[str, ...] = ()
+    family: str = ""
+    stream: bool = False
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    deltas: int = 0
+    finish_reason: str = ""
+    error: str = ""

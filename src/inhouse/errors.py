@@ -1,0 +1,128 @@
+"""Every error of inhouse, as one tree; the edges translate it, nothing else does.
+
+::
+
+    InhouseError                 what is wrong, where, and what to do: safe to show to the caller
+    ├── ConfigError              a configuration file, family file or environment variable is wrong
+    ├── StoreError               the registry or its database refuses or fails
+    │   ├── NotFoundError        no such deployment, route, key, family, revision
+    │   └── ConflictError        the name is taken, declared in a file, or still in use
+    ├── RequestError             the caller's request is wrong
+    │   ├── AuthenticationError  no key, or one that is unknown or revoked
+    │   ├── ForbiddenError       the key is good, its role or its model list does not allow this
+    │   ├── UnknownModelError    no feature or deployment of that name, or none that serves it
+    │   └── TooLargeError        a body over the configured limit
+    └── UpstreamError            an upstream refused, failed, lied, or was too slow
+
+A message never holds a secret, prompt text, or a stack trace.
+"""
+
+from enum import StrEnum
+
+
+class InhouseError(Exception):
+    """Any error that inhouse raises on purpose; ``str(error)`` is fit for the user."""
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        """Keep the sentence, and in `param` the name or path of the field it is about."""
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class ConfigError(InhouseError):
+    """A configuration is wrong; the message names file and path."""
+
+
+class StoreError(InhouseError):
+    """The registry or its database refuses or fails."""
+
+
+class NotFoundError(StoreError):
+    """The registry has no entry of that name."""
+
+
+class ConflictError(StoreError):
+    """The registry cannot take the change as things stand."""
+
+
+class RequestError(InhouseError):
+    """The caller's request is wrong; repeating it unchanged does not help."""
+
+
+class AuthenticationError(RequestError):
+    """The request carries no key, or one that is unknown or revoked."""
+
+
+class ForbiddenError(RequestError):
+    """The caller is known but may not do this."""
+
+
+class UnknownModelError(RequestError):
+    """No feature or deployment of that name, or the feature is disabled or has no route."""
+
+
+class TooLargeError(RequestError):
+    """The body is larger than the configured limit."""
+
+
+class UpstreamFailure(StrEnum):
+    """What went wrong at an upstream."""
+
+    UNREACHABLE = "unreachable"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    CLOSED = "closed"
+    PROTOCOL = "protocol"
+    AUTHENTICATION = "authentication"
+    UNKNOWN_MODEL = "unknown_model"
+    CONTEXT_LENGTH = "context_length"
+    BAD_REQUEST = "bad_request"
+    RATE_LIMITED = "rate_limited"
+    SERVER = "server"
+    NOT_READY = "not_ready"
+
+
+RETRYABLE = frozenset(
+    {
+        UpstreamFailure.UNREACHABLE,
+        UpstreamFailure.TLS,
+        UpstreamFailure.TIMEOUT,
+        UpstreamFailure.CLOSED,
+        UpstreamFailure.PROTOCOL,
+        UpstreamFailure.RATE_LIMITED,
+        UpstreamFailure.SERVER,
+        UpstreamFailure.NOT_READY,
+    }
+)
+
+
+class UpstreamError(InhouseError):
+    """An upstream refused, failed, lied, or was too slow.
+
+    `failure` says how, `deployment` where, `status` the upstream's HTTP status where there was
+    one, `retry_after` in seconds where the upstream asked for patience. `retryable` claims that
+    another deployment, or the same one later, may well answer.
+    """
+
+    def __init__(
+        self,
+        failure: UpstreamFailure,
+        message: str,
+        *,
+        deployment: str | None = None,
+        status: int | None = None,
+        retry_after: float | None = None,
+        param: str | None = None,
+    ) -> None:
+        """Keep the facts beside the sentence."""
+        super().__init__(message, param=param)
+        self.failure = failure
+        self.deployment = deployment
+        self.status = status
+        self.retry_after = retry_after
+
+    @property
+    def retryable(self) -> bool:
+        """Whether asking elsewhere or later may help."""
+        return self.failure in RETRYABLE

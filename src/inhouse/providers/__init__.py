@@ -1,0 +1,1 @@
+"""Our code that talks to upstreams: one file, one entry point a kind."""

@@ -1,0 +1,1 @@
+"""The dialects spoken at both edges: shapes and framing, no I/O."""

@@ -1,0 +1,1 @@
+"""OpenAI's dialect: what callers send us (`inbound`), what we send upstreams (`outbound`)."""
