@@ -8,7 +8,7 @@ A run that is killed leaves no stamp, so nothing half done counts as done.
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ class Artefact:
         return made_from == self.recipe and (self.path / self.holds).exists()
 
     @contextmanager
-    def making(self) -> Iterator[Path]:
+    def making(self) -> Generator[Path]:
         """Give a path to make it at; put it in its place if the block ends without an error."""
         part = self.path.with_name(self.path.name + ".part")
         _remove(part)
@@ -70,7 +70,7 @@ class Artefact:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Generator[None]:
     """Keep a second run out of the cache.
 
     Raises:

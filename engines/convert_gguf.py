@@ -28,10 +28,14 @@ def main() -> None:
     if not classes:
         sys.exit(f"convert_gguf.py: this llama.cpp has no {LOOKUP}; adapt the patch to it.")
     for cls in classes:
-        setattr(cls, LOOKUP, lambda _model, _tokenizer: PRE_TOKENIZER)
+        setattr(cls, LOOKUP, _pre_tokenizer)
     script = converter / "convert_hf_to_gguf.py"
     sys.argv = [str(script), str(model), "--outfile", str(out), "--outtype", "f16"]
     runpy.run_path(str(script), run_name="__main__")
+
+
+def _pre_tokenizer(_model: object, _tokenizer: object) -> str:
+    return PRE_TOKENIZER
 
 
 if __name__ == "__main__":

@@ -61,11 +61,13 @@ def converter(llama: Artefact) -> Path:
 
 
 def make(llama: Artefact, python: str, journal: Journal) -> None:
-    """Download, compile and put the server in its place.
+    """Download, compile and put the server in its place, unless it is there.
 
     Raises:
         StepError: no compiler, or a step failed.
     """
+    if llama.ready():
+        return
     if shutil.which("g++") is None:
         raise StepError(
             "llama.cpp: no C++ compiler. On Debian or Ubuntu: apt-get install g++, "
@@ -122,9 +124,7 @@ def _tools(python: Path, journal: Journal) -> None:
         return
     journal.say("installing cmake and ninja")
     arguments = ["install", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
-    journal.run(
-        [python, "-m", "pip", *arguments, "-r", TOOLS_LOCK], seconds=DOWNLOAD_SECONDS
-    )
+    journal.run([python, "-m", "pip", *arguments, "-r", TOOLS_LOCK], seconds=DOWNLOAD_SECONDS)
 
 
 def _compile(source: Path, build: Path, tools: Path, journal: Journal) -> None:

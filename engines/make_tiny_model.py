@@ -10,6 +10,9 @@ The tokenizer differs between Python versions, because their libraries do; weigh
 Needs torch, transformers 5 and tokenizers, all of which vLLM's environment has.
 """
 
+# These packages are in vLLM's environment only, so there are no types here to be strict about.
+# pyright: basic, reportMissingImports=false
+
 import argparse
 import json
 import sysconfig

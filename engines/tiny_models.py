@@ -40,12 +40,14 @@ def files(root: Path, models: dict[str, Artefact]) -> dict[str, Artefact]:
 
 
 def make(name: str, model: Artefact, vllm: Artefact, journal: Journal) -> None:
-    """Make a model with vLLM's Python.
+    """Make a model with vLLM's Python, unless it is there.
 
     Raises:
         StepError: the script failed.
     """
-    journal.say(f"making the model {name}")
+    if model.ready():
+        return
+    journal.say("making the model")
     python = vllm_environment.python(vllm)
     with model.making() as part:
         # -P: modules beside the script are ours, and must not shadow what is installed.
@@ -55,12 +57,14 @@ def make(name: str, model: Artefact, vllm: Artefact, journal: Journal) -> None:
 def convert(
     model: Artefact, file: Artefact, vllm: Artefact, built: Artefact, journal: Journal
 ) -> None:
-    """Convert a model to GGUF with llama.cpp's converter and vLLM's Python.
+    """Convert a model to GGUF with llama.cpp's converter and vLLM's Python, unless it is there.
 
     Raises:
         StepError: the script failed.
     """
-    journal.say(f"converting to {file.path.name}")
+    if file.ready():
+        return
+    journal.say("converting the model")
     python, converter = vllm_environment.python(vllm), llama.converter(built)
     with file.making() as part:
         journal.run([python, "-P", CONVERT, converter, model.path, part], seconds=MAKE_SECONDS)

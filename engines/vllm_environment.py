@@ -52,11 +52,13 @@ def command(vllm: Artefact) -> list[str]:
 
 
 def make(vllm: Artefact, base: str, journal: Journal) -> None:
-    """Create the environment and check that vLLM starts in it.
+    """Create the environment and check that vLLM starts in it, unless it is there.
 
     Raises:
         StepError: a step failed.
     """
+    if vllm.ready():
+        return
     with vllm.making() as part:
         own = part / PYTHON
         install = [own, "-m", "pip", "install", "--no-deps", "--only-binary", ":all:"]
