@@ -1,0 +1,1 @@
+"""What is kept of each request: one trace row, one log line, and metrics; never its text."""

@@ -1,0 +1,100 @@
+"""Prometheus metrics, fed from traces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from inhouse.core.trace import Trace
+
+LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60, 120)
+"""Seconds: from an index's answer to a long chat."""
+
+
+class Metrics:
+    """The gateway's own metric registry.
+
+    Labels are registered names and fixed words, never what a caller sent, so that their number is
+    bounded.
+    """
+
+    def __init__(self, *, version: str) -> None:
+        """Declare the metrics."""
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        Gauge("inhouse_build", "The running version.", ["version"], registry=registry).labels(
+            version
+        ).set(1)
+        self._requests = Counter(
+            "inhouse_requests",
+            "Requests, by how they ended.",
+            ["endpoint", "feature", "deployment", "outcome", "status"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "inhouse_request_seconds",
+            "Seconds from the request's arrival to the end of its answer.",
+            ["feature"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self._first = Histogram(
+            "inhouse_first_delta_seconds",
+            "Seconds from the request's arrival to the upstream's first delta.",
+            ["feature", "deployment"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self._tokens = Counter(
+            "inhouse_tokens",
+            "Tokens as upstreams counted them.",
+            ["deployment", "kind"],
+            registry=registry,
+        )
+        self._errors = Counter(
+            "inhouse_errors", "Requests that failed, by machine word.", ["error"], registry=registry
+        )
+        self._fallbacks = Counter(
+            "inhouse_fallbacks",
+            "Deployments that were given up for the next one.",
+            ["deployment"],
+            registry=registry,
+        )
+        self.dropped = Counter(
+            "inhouse_traces_dropped", "Traces lost because the queue was full.", registry=registry
+        )
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Add a gauge whose value is read when somebody looks."""
+        Gauge(name, text, registry=self._registry).set_function(read)
+
+    def observe(self, trace: Trace) -> None:
+        """Count one ended request."""
+        answered = trace.deployments[-1] if trace.deployments else ""
+        self._requests.labels(
+            trace.endpoint, trace.feature, answered, trace.outcome.value, str(trace.status)
+        ).inc()
+        self._seconds.labels(trace.feature).observe(trace.duration_ms / 1000)
+        if trace.first_delta_ms is not None:
+            self._first.labels(trace.feature, answered).observe(trace.first_delta_ms / 1000)
+        if trace.prompt_tokens or trace.completion_tokens:
+            self._tokens.labels(answered, "prompt").inc(trace.prompt_tokens)
+            self._tokens.labels(answered, "completion").inc(trace.completion_tokens)
+        if trace.error:
+            self._errors.labels(trace.error).inc()
+        for given_up in trace.deployments[:-1]:
+            self._fallbacks.labels(given_up).inc()
+
+    def text(self) -> bytes:
+        """Return Prometheus' text format, version 0.0.4."""
+        return generate_latest(self._registry)

@@ -1,0 +1,144 @@
+"""One request while it runs; it becomes a `Trace` when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from inhouse.core.delta import Delta
+from inhouse.core.trace import Outcome, Trace
+from inhouse.errors import InhouseError, RequestError, UpstreamError
+
+CLIENT_CLOSED_REQUEST = 499
+"""The status noted when the caller hung up; nginx's convention, never sent."""
+
+
+class Recording:
+    """Collects what is known of one request; a context manager that hands its trace on at exit.
+
+    Leaving with an exception notes its outcome: a cancellation or a closed iterator is the caller's
+    hang-up. `fail` notes an error that was translated to an answer inside the block.
+    """
+
+    __slots__ = (
+        "_done",
+        "_error",
+        "_outcome",
+        "_started_at",
+        "_started_clock",
+        "caller",
+        "completion_tokens",
+        "deltas",
+        "deployments",
+        "endpoint",
+        "family",
+        "feature",
+        "finish_reason",
+        "first_delta",
+        "id",
+        "model",
+        "prompt_tokens",
+        "request_id",
+        "status",
+        "stream",
+    )
+
+    def __init__(self, *, request_id: str, endpoint: str, done: Callable[[Trace], None]) -> None:
+        """Start the clock; `done` gets the trace, and must neither raise nor wait."""
+        self._done = done
+        self._started_at = time.time()
+        self._started_clock = time.perf_counter()
+        self._outcome = Outcome.OK
+        self._error = ""
+        self.id = os.urandom(16).hex()
+        self.request_id = request_id or self.id
+        self.endpoint = endpoint
+        self.caller = ""
+        self.model = ""
+        self.feature = ""
+        self.family = ""
+        self.deployments: tuple[str, ...] = ()
+        self.stream = False
+        self.status = 200
+        self.first_delta: float | None = None
+        self.deltas = 0
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+        self.finish_reason = ""
+
+    def tried(self, deployment: str, family: str) -> None:
+        """Note that this deployment is asked next."""
+        self.deployments = (*self.deployments, deployment)
+        self.family = family
+
+    def received(self, delta: Delta) -> None:
+        """Note a delta on its way from the upstream."""
+        if self.first_delta is None:
+            self.first_delta = time.perf_counter()
+        self.deltas += 1
+        if delta.finish_reason is not None:
+            self.finish_reason = delta.finish_reason
+        if delta.usage is not None:
+            self.prompt_tokens = delta.usage.prompt_tokens
+            self.completion_tokens = delta.usage.completion_tokens
+
+    def fail(self, error: BaseException, status: int) -> None:
+        """Note an error and the HTTP status that the caller is answered with."""
+        self.status = status
+        self._outcome = Outcome.REFUSED if isinstance(error, RequestError) else Outcome.FAILED
+        self._error = error_word(error)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        """Close the trace and hand it on; exceptions pass."""
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            self.status, self._outcome, self._error = CLIENT_CLOSED_REQUEST, Outcome.CANCELLED, ""
+        elif error is not None:
+            self.fail(error, 500)
+        self._done(self._trace())
+
+    def _trace(self) -> Trace:
+        ended, started, first = time.perf_counter(), self._started_clock, self.first_delta
+        return Trace(
+            id=self.id,
+            request_id=self.request_id,
+            started_at=self._started_at,
+            endpoint=self.endpoint,
+            caller=self.caller,
+            model=self.model,
+            feature=self.feature,
+            outcome=self._outcome,
+            status=self.status,
+            duration_ms=round((ended - started) * 1000, 3),
+            first_delta_ms=None if first is None else round((first - started) * 1000, 3),
+            deployments=self.deployments,
+            family=self.family,
+            stream=self.stream,
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+            deltas=self.deltas,
+            finish_reason=self.finish_reason,
+            error=self._error,
+        )
+
+
+def error_word(error: BaseException) -> str:
+    """Return the machine word for an error: an upstream's failure, else the class in snake case."""
+    if isinstance(error, UpstreamError):
+        return error.failure.value
+    if not isinstance(error, InhouseError):
+        return "internal"
+    name = type(error).__name__.removesuffix("Error")
+    return "".join("_" + each.lower() if each.isupper() else each for each in name).lstrip("_")
