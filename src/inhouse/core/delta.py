@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from msgspec import Struct
@@ -58,4 +58,4 @@ class Served(Struct, frozen=True, kw_only=True):
     window: int | None = None
 
 
-Deltas = AsyncIterator[Delta]
+Deltas = AsyncGenerator[Delta]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Protocol
 
@@ -41,7 +41,7 @@ class Provider(Protocol):
 
     def stream(
         self, deployment: Deployment, prompt: Prompt, params: Params
-    ) -> AsyncIterator[Delta]:
+    ) -> AsyncGenerator[Delta]:
         """Ask the model and yield its answer piece by piece."""
         ...
 

@@ -1,0 +1,1 @@
+"""Which deployment answers, and what happens when it does not."""
