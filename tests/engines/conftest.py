@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 REQUIRED = os.environ.get("INHOUSE_REQUIRE_ENGINES") == "1"  # noqa: TID251 - the runner's switch
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marker in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):

@@ -125,7 +125,7 @@ class Engine:
             TimeoutError: a request still runs after `SETTLE_SECONDS`.
         """
         with anyio.fail_after(SETTLE_SECONDS):
-            while await self.busy():
+            while await self.busy():  # noqa: ASYNC110 - the engine is another process
                 await anyio.sleep(POLL_SECONDS)
         return await self.tokens_generated()
 
