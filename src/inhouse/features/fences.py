@@ -158,15 +158,19 @@ def _may_be_fence(line: str) -> bool:
 
 def _may_be_prose(line: str) -> bool:
     """Tell whether a line may be an answer's opening: "Sure!", "Here it is:"."""
-    return line[:1].isupper() and line.rstrip()[-1:] in ".:!?," and _plain_words(line)
+    words = line.split()
+    capital = line[:1].isupper() and (not line[1:2].isupper())
+    ends = line.rstrip()[-1:] in ".:!?," or len(words) >= SENTENCE_WORDS
+    return capital and ends and _plain_words(words)
 
 
 def _is_sentence(line: str) -> bool:
     """Tell whether a line surely is prose: a capital, several plain words, a full stop."""
-    return _may_be_prose(line) and len(line.split()) >= SENTENCE_WORDS
+    return (
+        _may_be_prose(line) and len(line.split()) >= SENTENCE_WORDS and line.rstrip()[-1:] in ".:!?"
+    )
 
 
-def _plain_words(line: str) -> bool:
-    words = line.split()
+def _plain_words(words: list[str]) -> bool:
     plain = sum(word.strip(".,:;!?'\"`()").isalpha() for word in words)
     return plain > 0.7 * len(words)
