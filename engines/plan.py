@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,8 +74,8 @@ class Plan:
         }
 
 
-def set_up(plan: Plan, wanted: list[str]) -> list[str]:
-    """Make what is missing for the wanted engines, side by side; return what went wrong.
+def set_up(plan: Plan, wanted: list[str]) -> None:
+    """Make what is missing for the wanted engines, side by side; tell errors as they happen.
 
     llama.cpp's models are made with vLLM's environment, so this comes with it while they are
     missing.
@@ -107,29 +107,30 @@ def set_up(plan: Plan, wanted: list[str]) -> list[str]:
     if "vllm" in wanted or files_missing:
         steps.append(set_up_vllm)
     with cache.locked(plan.root):
-        failures = _side_by_side(steps, stop)
-        if files_missing and not failures:
-            failures = _side_by_side([convert], stop)
-    return failures
+        done = _side_by_side(steps, stop)
+        if done and files_missing:
+            _side_by_side([convert], stop)
 
 
 def _ready(artefacts: dict[str, Artefact]) -> bool:
     return all(artefact.ready() for artefact in artefacts.values())
 
 
-def _side_by_side(steps: list[Callable[[], None]], stop: threading.Event) -> list[str]:
-    """Run steps in threads; one that fails lets the others finish, an interrupt ends them all."""
-    failures: list[str] = []
+def _side_by_side(steps: list[Callable[[], None]], stop: threading.Event) -> bool:
+    """Run steps in threads and say whether all went well.
+
+    One that fails lets the others finish; an interrupt ends them all.
+    """
+    failures = 0
     with ThreadPoolExecutor(max_workers=2) as pool:
-        running = [pool.submit(step) for step in steps]
         try:
-            for step in running:
-                error = step.exception()
-                if isinstance(error, (StepError, OSError)):
-                    failures.append(str(error))
-                elif error is not None:
-                    raise error
-        except KeyboardInterrupt:
+            for step in as_completed([pool.submit(step) for step in steps]):
+                try:
+                    step.result()
+                except (StepError, OSError) as error:
+                    failures += 1
+                    print(f"error: {error}", file=sys.stderr, flush=True)
+        except BaseException:
             stop.set()
             raise
-    return failures
+    return not failures

@@ -29,21 +29,18 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     plan = Plan.of(cache.root())
     wanted: list[str] = [arguments.only] if arguments.only else list(NAMES)
-    failures: list[str] = []
     if not arguments.check and not all(plan.engines()[name].ready for name in wanted):
         try:
-            failures = set_up(plan, wanted)
+            set_up(plan, wanted)
         except (StepError, OSError) as error:
-            failures = [str(error)]
+            print(f"error: {error}", file=sys.stderr)
         except KeyboardInterrupt:
-            failures = ["Stopped. Nothing half done was kept; run this again to go on."]
+            print("Stopped. Nothing half done was kept; run this again to go on.", file=sys.stderr)
     engines = {name: engine for name, engine in plan.engines().items() if name in wanted}
     if arguments.json:
         print(json.dumps({name: vars(engine) for name, engine in engines.items()}, indent=2))
     else:
         print("\n".join(engine.line() for engine in engines.values()))
-    for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
     return 0 if all(engine.ready for engine in engines.values()) else 1
 
 
