@@ -27,7 +27,7 @@ LIMIT = 1800
 
 def main() -> int:
     """Run; return the exit status."""
-    if len(sys.argv) != 2 or sys.argv[1] not in ("serve", "dev"):  # noqa: PLR2004
+    if len(sys.argv) != 2 or sys.argv[1] not in ("serve", "dev"):
         print(__doc__, file=sys.stderr)
         return 2
     if sys.version_info < MINIMUM:
@@ -86,9 +86,8 @@ def follow(command: list[str], total: int) -> int:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as pip:
-        assert pip.stdout is not None
         deadline = time.monotonic() + LIMIT
-        for line in pip.stdout:
+        for line in pip.stdout or ():
             said.append(line)
             if line.startswith(("Collecting ", "Requirement already satisfied", "Obtaining ")):
                 seen += 1
