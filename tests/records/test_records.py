@@ -1,0 +1,177 @@
+"""Every request leaves one row, one line and its counts, and nothing is lost on the way."""
+
+import asyncio
+import io
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inhouse.core.delta import Delta, Usage
+from inhouse.core.trace import Outcome, Trace
+from inhouse.errors import RequestError, StoreError, UpstreamError, UpstreamFailure
+from inhouse.records.log import Log
+from inhouse.records.metrics import Metrics
+from inhouse.records.recording import Recording, error_word
+from inhouse.records.records import QUEUE_LIMIT, Records
+
+
+class Kept:
+    """A trace store in memory that can be made to refuse."""
+
+    def __init__(self) -> None:
+        self.rows: list[Trace] = []
+        self.refuses = False
+
+    def append(self, traces: Sequence[Trace]) -> None:
+        if self.refuses:
+            raise StoreError("The store is away.")
+        self.rows.extend(traces)
+
+
+class Desk:
+    """Records with sinks that can be looked at."""
+
+    def __init__(self) -> None:
+        self.store = Kept()
+        self.out = io.StringIO()
+        self.records = Records(
+            store=self.store,
+            log=Log(style="json", out=self.out),
+            metrics=Metrics(version="0"),
+        )
+
+    def lines(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.out.getvalue().splitlines()]
+
+    def metrics(self) -> str:
+        return self.records.metrics.text().decode()
+
+
+async def test_a_request_leaves_row_line_and_counts() -> None:
+    desk = Desk()
+    async with desk.records.running():
+        with desk.records.recording(request_id="r1", endpoint="completions") as recording:
+            assert desk.records.running_requests == 1
+            recording.caller, recording.feature, recording.model = "ada", "completion", "fast"
+            recording.tried("first", "codestral")
+            recording.tried("second", "codestral")
+            recording.received(Delta(text="a"))
+            recording.received(
+                Delta(finish_reason="stop", usage=Usage(prompt_tokens=7, completion_tokens=1))
+            )
+    (row,) = desk.store.rows
+    assert (row.request_id, row.caller, row.outcome, row.status) == ("r1", "ada", Outcome.OK, 200)
+    assert (row.deployments, row.prompt_tokens, row.deltas) == (("first", "second"), 7, 2)
+    assert row.first_delta_ms is not None
+    assert row.first_delta_ms <= row.duration_ms
+    (line,) = desk.lines()
+    assert (line["event"], line["level"], line["id"]) == ("request", "info", row.id)
+    text = desk.metrics()
+    assert (
+        'inhouse_requests_total{deployment="second",endpoint="completions",feature="completion",'
+        'outcome="ok",status="200"} 1.0'
+    ) in text
+    assert 'inhouse_tokens_total{deployment="second",kind="prompt"} 7.0' in text
+    assert 'inhouse_fallbacks_total{deployment="first"} 1.0' in text
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "status", "word"),
+    [
+        (asyncio.CancelledError(), Outcome.CANCELLED, 499, ""),
+        (GeneratorExit(), Outcome.CANCELLED, 499, ""),
+        (RequestError("no"), Outcome.REFUSED, 500, "request"),
+        (UpstreamError(UpstreamFailure.TIMEOUT, "slow"), Outcome.FAILED, 500, "timeout"),
+        (RuntimeError("bug"), Outcome.FAILED, 500, "internal"),
+    ],
+)
+async def test_the_outcome_tells_how_it_ended(
+    error: BaseException, outcome: Outcome, status: int, word: str
+) -> None:
+    desk = Desk()
+
+    def failing() -> None:
+        with desk.records.recording(request_id="", endpoint="chat"):
+            raise error
+
+    with pytest.raises(type(error)):
+        failing()
+    await desk.records.flush()
+    (row,) = desk.store.rows
+    assert (row.outcome, row.status, row.error) == (outcome, status, word)
+    assert row.request_id == row.id
+
+
+async def test_a_translated_error_keeps_its_status() -> None:
+    desk = Desk()
+    with desk.records.recording(request_id="r", endpoint="chat") as recording:
+        recording.fail(RequestError("no"), 422)
+    await desk.records.flush()
+    assert (desk.store.rows[0].status, desk.store.rows[0].outcome) == (422, Outcome.REFUSED)
+
+
+async def test_a_store_that_is_away_loses_nothing_when_it_is_back() -> None:
+    desk = Desk()
+    desk.store.refuses = True
+    one_request(desk.records)
+    await desk.records.flush()
+    desk.store.refuses = False
+    one_request(desk.records)
+    await desk.records.flush()
+    assert len(desk.store.rows) == 2
+    assert [line["event"] for line in desk.lines()].count("request") == 2
+    assert "inhouse_traces_dropped_total 0.0" in desk.metrics()
+
+
+async def test_a_full_queue_drops_and_counts_and_never_blocks() -> None:
+    desk = Desk()
+    for _ in range(QUEUE_LIMIT + 3):
+        one_request(desk.records)
+    await desk.records.flush()
+    assert len(desk.store.rows) == QUEUE_LIMIT
+    assert "inhouse_traces_dropped_total 3.0" in desk.metrics()
+
+
+def one_request(records: Records) -> None:
+    with records.recording(request_id="", endpoint="chat"):
+        pass
+
+
+def test_error_words_are_fixed_words() -> None:
+    assert error_word(UpstreamError(UpstreamFailure.CONTEXT_LENGTH, "x")) == "context_length"
+    assert error_word(StoreError("x")) == "store"
+
+
+@given(st.text(), st.text())
+def test_a_line_is_one_json_object_whatever_it_holds(request_id: str, model: str) -> None:
+    out = io.StringIO()
+    kept: list[Trace] = []
+    with Recording(request_id=request_id, endpoint="chat", done=kept.append) as recording:
+        recording.model = model
+    Log(style="json", out=out).requests(kept)
+    assert out.getvalue().count("\n") == 1
+    assert json.loads(out.getvalue())["model"] == model
+
+
+def test_a_person_gets_a_readable_line() -> None:
+    out = io.StringIO()
+    kept: list[Trace] = []
+    with Recording(request_id="r1", endpoint="chat", done=kept.append):
+        pass
+    Log(style="console", out=out).requests(kept)
+    assert "request" in out.getvalue()
+    assert "request_id=r1" in out.getvalue()
+
+
+def test_the_level_holds_for_request_lines_too() -> None:
+    out = io.StringIO()
+    kept: list[Trace] = []
+    with Recording(request_id="r1", endpoint="chat", done=kept.append):
+        pass
+    with Recording(request_id="r2", endpoint="chat", done=kept.append) as recording:
+        recording.fail(RuntimeError(), 500)
+    Log(level="warning", style="json", out=out).requests(kept)
+    assert [json.loads(line)["request_id"] for line in out.getvalue().splitlines()] == ["r2"]
