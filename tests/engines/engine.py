@@ -54,7 +54,10 @@ class Dialect(NamedTuple):
 def _llama_options(model: str) -> list[str]:
     # The context is shared by the two slots.
     sizes = ["-c", str(2 * CONTEXT_TOKENS), "-np", "2"]
-    return ["-m", model, "--alias", MODEL, *sizes, "--metrics", "--slots", "--jinja"]
+    # One thread: several wait for each other in busy loops, which on a busy machine takes ten times
+    # as long.
+    one = ["--threads", "1"]
+    return ["-m", model, "--alias", MODEL, *sizes, *one, "--metrics", "--slots", "--jinja"]
 
 
 def _vllm_options(model: str) -> list[str]:
