@@ -166,6 +166,18 @@ class Catalog(Struct, frozen=True, kw_only=True):
         return tuple(self.deployments[name] for name in found)
 
 
+class Declared(Struct, frozen=True, kw_only=True):
+    """Entries that a file lists: those of ``inhouse.toml``, or of a file to be applied once.
+
+    `settings` holds only the settings that the file names.
+    """
+
+    deployments: tuple[Deployment, ...] = ()
+    routes: tuple[Route, ...] = ()
+    keys: tuple[ApiKey, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
 def setting_help() -> dict[str, tuple[Any, str]]:
     """Return each setting's default and help text, by name."""
     fields: dict[str, dict[str, Any]] = msgspec.json.schema(Settings)["$defs"]["Settings"][

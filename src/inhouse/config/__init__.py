@@ -1,0 +1,26 @@
+"""The configuration: one TOML file and a few environment variables, read here and nowhere else."""
+
+from inhouse.config.environment import VARIABLES, Variable
+from inhouse.config.loading import load, load_client, load_entries
+from inhouse.config.shape import (
+    Client,
+    Config,
+    LogConfig,
+    MetricsConfig,
+    ServerConfig,
+    StoreConfig,
+)
+
+__all__ = [
+    "VARIABLES",
+    "Client",
+    "Config",
+    "LogConfig",
+    "MetricsConfig",
+    "ServerConfig",
+    "StoreConfig",
+    "Variable",
+    "load",
+    "load_client",
+    "load_entries",
+]

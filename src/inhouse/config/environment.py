@@ -1,0 +1,77 @@
+"""The environment: which variables are read, and the folders that follow from them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class Variable(Struct, frozen=True):
+    """An environment variable that inhouse reads, and what it is for."""
+
+    name: str
+    help: str
+
+
+VARIABLES = (
+    Variable("INHOUSE_CONFIG", "Path of the configuration file."),
+    Variable("INHOUSE_HOST", "Address to listen on; goes before `host` in `[server]`."),
+    Variable("INHOUSE_PORT", "Port to listen on; goes before `port` in `[server]`."),
+    Variable("INHOUSE_STORE_URL", "The store; goes before `url` in `[store]`."),
+    Variable("INHOUSE_LOG_LEVEL", "Least level that is logged; goes before `level` in `[log]`."),
+    Variable(
+        "INHOUSE_SECRET_KEY",
+        "Key that seals upstream keys in the store, at least 32 random characters.",
+    ),
+    Variable("INHOUSE_URL", "URL of the gateway that the command line talks to."),
+    Variable("INHOUSE_API_KEY", "API key that the command line shows to the gateway."),
+    Variable("HTTP_PROXY", "Proxy for upstreams at `http://` URLs."),
+    Variable("HTTPS_PROXY", "Proxy for upstreams at `https://` URLs."),
+    Variable("NO_PROXY", "Hosts that are asked without a proxy, separated by commas."),
+    Variable("XDG_CONFIG_HOME", "Where `inhouse/inhouse.toml` is looked for; else `~/.config`."),
+    Variable("XDG_STATE_HOME", "Where the store is made by default; else `~/.local/state`."),
+    Variable("XDG_CACHE_HOME", "Where indexes are cached; else `~/.cache`."),
+)
+"""Every variable that is read, but those that a configuration names itself with ``env:``."""
+
+PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+
+
+def environment() -> Mapping[str, str]:
+    """Return the process's environment."""
+    return os.environ  # noqa: TID251 - this is the one place
+
+
+def proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the proxy variables in lower case; lower case wins, as in curl."""
+    found = {name: environ.get(name) or environ.get(name.upper(), "") for name in PROXIES}
+    return {name: value for name, value in found.items() if value}
+
+
+def home(environ: Mapping[str, str]) -> Path:
+    """Return the user's home folder."""
+    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+
+
+def folder(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    """Return inhouse's folder under an XDG one; a relative one is ignored, as XDG demands."""
+    base = Path(environ.get(variable, ""))
+    return (base if base.is_absolute() else home(environ) / default) / "inhouse"
+
+
+def config_folder(environ: Mapping[str, str]) -> Path:
+    """Return where a user's ``inhouse.toml`` is looked for."""
+    return folder(environ, "XDG_CONFIG_HOME", ".config")
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Return where the store and its key are by default."""
+    return folder(environ, "XDG_STATE_HOME", ".local/state")
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Return where files lie that may be lost at any time."""
+    return folder(environ, "XDG_CACHE_HOME", ".cache")

@@ -1,0 +1,187 @@
+"""Find the configuration file, read it, and let the environment go before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inhouse.config import entries
+from inhouse.config.document import Document
+from inhouse.config.environment import (
+    cache_folder,
+    config_folder,
+    environment,
+    home,
+    proxies,
+    state_folder,
+)
+from inhouse.config.secrets import Secrets
+from inhouse.config.shape import (
+    Client,
+    Config,
+    FamiliesConfig,
+    LogConfig,
+    MetricsConfig,
+    ServerConfig,
+    StoreConfig,
+)
+from inhouse.core.catalog import Declared
+from inhouse.core.secret import Secret
+from inhouse.errors import ConfigError
+
+FILE = "inhouse.toml"
+SYSTEM_FOLDER = Path("/etc/inhouse")
+SECTIONS = ("server", "metrics", "store", "log", "families", *entries.SECTIONS)
+SHORTEST_SECRET_KEY = 32
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """Return the configuration of the first file found, or the defaults where there is none.
+
+    Looked for: `path`, ``$INHOUSE_CONFIG``, ``./inhouse.toml``, the same under
+    ``$XDG_CONFIG_HOME/inhouse`` and ``/etc/inhouse``. `environ` stands in for the environment.
+
+    Raises:
+        ConfigError: the file cannot be read or is wrong; names file and path, never a secret.
+
+    """
+    environ = environment() if environ is None else environ
+    document = _document(path, environ)
+    secrets = Secrets(document, environ)
+    state = state_folder(environ)
+    server = _server(document, environ)
+    store = _store(document, secrets, environ, state)
+    return Config(
+        path=document.file,
+        server=server,
+        metrics=document.section("metrics", MetricsConfig),
+        store=store,
+        log=_log(document, environ),
+        families=_folder(document, environ),
+        declared=entries.read(document, secrets, declared=True),
+        secret_key=_secret_key(environ),
+        key_file=Path(store.key_file),
+        proxies=proxies(environ),
+        client=_client(server, environ),
+        config_folder=config_folder(environ),
+        cache_folder=cache_folder(environ),
+        state_folder=state,
+    )
+
+
+def load_client(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Client:
+    """Return only which gateway to talk to: needs none of the secrets that the file refers to.
+
+    Raises:
+        ConfigError: the file cannot be read, or its section ``[server]`` is wrong.
+
+    """
+    environ = environment() if environ is None else environ
+    return _client(_server(_document(path, environ), environ), environ)
+
+
+def load_entries(path: Path, environ: Mapping[str, str] | None = None) -> Declared:
+    """Return the entries of a file that is applied once: not declared, and nothing else in it.
+
+    Raises:
+        ConfigError: the file cannot be read or is wrong; names file and path, never a secret.
+
+    """
+    document = Document.read(path)
+    document.allow(entries.SECTIONS)
+    secrets = Secrets(document, environment() if environ is None else environ)
+    return entries.read(document, secrets, declared=False)
+
+
+def _document(path: Path | None, environ: Mapping[str, str]) -> Document:
+    named = environ.get("INHOUSE_CONFIG")
+    if path is None and named:
+        path = Path(named)
+    if path is None:
+        places = (Path.cwd(), config_folder(environ), SYSTEM_FOLDER)
+        path = next((each / FILE for each in places if (each / FILE).is_file()), None)
+    if path is None:
+        return Document(None, {})
+    document = Document.read(path.absolute())
+    document.allow(SECTIONS)
+    return document
+
+
+def _server(document: Document, environ: Mapping[str, str]) -> ServerConfig:
+    server = document.section("server", ServerConfig)
+    changes: dict[str, Any] = {}
+    if host := environ.get("INHOUSE_HOST"):
+        changes["host"] = host
+    if port := environ.get("INHOUSE_PORT"):
+        if not port.isdecimal() or int(port) > 65535:
+            raise ConfigError(f"INHOUSE_PORT: expected a port from 0 to 65535, got '{port}'")
+        changes["port"] = int(port)
+    return msgspec.structs.replace(server, **changes)
+
+
+def _log(document: Document, environ: Mapping[str, str]) -> LogConfig:
+    log = document.section("log", LogConfig)
+    level = environ.get("INHOUSE_LOG_LEVEL", "").lower()
+    if not level:
+        return log
+    try:
+        return msgspec.convert({"level": level, "format": log.format}, LogConfig)
+    except msgspec.ValidationError:
+        raise ConfigError(
+            f"INHOUSE_LOG_LEVEL: expected one of debug, info, warning, error, got '{level}'"
+        ) from None
+
+
+def _store(
+    document: Document, secrets: Secrets, environ: Mapping[str, str], state: Path
+) -> StoreConfig:
+    section = document.section("store", StoreConfig)
+    base = document.folder
+    url = secrets.resolve(section.url, "[store]: url").reveal()
+    if named := environ.get("INHOUSE_STORE_URL"):
+        url, base = named, Path.cwd()
+    scheme, separator, rest = url.partition(":///")
+    if not url:
+        url = f"sqlite:///{state / 'inhouse.db'}"
+    elif scheme.startswith("sqlite") and separator:
+        url = f"{scheme}:///{base / rest}"
+    # Beside a SQLite file, so that the two are moved and backed up together.
+    folder = Path(url.partition(":///")[2]).parent if url.startswith("sqlite") else state
+    key_file = document.folder / section.key_file if section.key_file else folder / "inhouse.key"
+    return StoreConfig(url=url, key_file=str(key_file))
+
+
+def _folder(document: Document, environ: Mapping[str, str]) -> Path | None:
+    named = document.section("families", FamiliesConfig).folder
+    if not named:
+        return None
+    if named.startswith("~/"):
+        named = str(home(environ) / named[2:])
+    folder = document.folder / named
+    if not folder.is_dir():
+        document.fault("[families]", f"folder: there is no folder {folder}")
+    return folder
+
+
+def _secret_key(environ: Mapping[str, str]) -> Secret | None:
+    value = environ.get("INHOUSE_SECRET_KEY", "").strip()
+    if not value:
+        return None
+    if len(value) < SHORTEST_SECRET_KEY:
+        raise ConfigError(
+            f"INHOUSE_SECRET_KEY: shorter than {SHORTEST_SECRET_KEY} characters;"
+            " make one with: openssl rand -base64 32"
+        )
+    return Secret(value)
+
+
+def _client(server: ServerConfig, environ: Mapping[str, str]) -> Client:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
+    default = f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
+    return Client(
+        url=(environ.get("INHOUSE_URL") or default).rstrip("/"),
+        api_key=Secret(environ.get("INHOUSE_API_KEY", "").strip()),
+    )

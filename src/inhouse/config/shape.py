@@ -1,0 +1,164 @@
+"""What a configuration is made of; each field of a section carries its help."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from inhouse.core.catalog import Declared
+from inhouse.core.secret import Secret
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[server]``."""
+
+    host: Annotated[
+        str, Meta(description="Address to listen on; `0.0.0.0` listens on every interface.")
+    ] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port to listen on; 0 takes a free one.")] = 5052
+    max_body_bytes: Annotated[
+        int, Meta(ge=1024, description="Largest request body; a larger one is answered with 413.")
+    ] = 10_000_000
+    shutdown_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600, description="How long a stop waits for running requests to end."),
+    ] = 30.0
+
+
+class MetricsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[metrics]``: Prometheus metrics, on a listener of their own."""
+
+    enabled: Annotated[bool, Meta(description="Whether there is a metrics listener.")] = True
+    host: Annotated[str, Meta(description="Address that the metrics listener listens on.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[Port, Meta(description="Port of the metrics listener.")] = 8082
+
+
+class StoreConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[store]``; shows itself without the URL's password."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description="`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`;"
+            " a relative PATH starts at the configuration file's folder. May be a secret reference."
+        ),
+    ] = ""
+    key_file: Annotated[
+        str,
+        Meta(
+            description="File with the key that seals upstream keys, made with mode 0600 where"
+            " it is missing; not used where `INHOUSE_SECRET_KEY` is set."
+        ),
+    ] = ""
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password, for people."""
+        return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", self.url)
+
+    def __repr__(self) -> str:
+        return f"StoreConfig(url={self.shown!r}, key_file={self.key_file!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("url", self.shown), ("key_file", self.key_file)]
+
+
+class LogConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[log]``."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least level that is shown.")
+    ] = "info"
+    format: Annotated[
+        Literal["json", "console", "auto"],
+        Meta(description="`auto` is `console` at a terminal and `json` elsewhere."),
+    ] = "auto"
+
+
+class FamiliesConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[families]``."""
+
+    folder: Annotated[
+        str, Meta(description="Folder with family files of your own, beside those that ship.")
+    ] = ""
+
+
+class DeploymentEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One ``[[deployments]]``."""
+
+    name: Annotated[str, Meta(description="Name, as in GitLab; callers can use it as model.")]
+    family: Annotated[str, Meta(description="Model family; `inhouse families list` shows them.")]
+    identifier: Annotated[
+        str, Meta(description="`PROVIDER/MODEL`: who talks to the upstream, and its model's name.")
+    ]
+    endpoint: Annotated[str, Meta(description="The upstream's URL.")] = ""
+    api_key: Annotated[str, Meta(description="The upstream's key: a secret reference.")] = ""
+    options: Annotated[
+        dict[str, Any], Meta(description="Settings of the provider; no place for secrets.")
+    ] = field(default_factory=dict[str, Any])
+
+
+class RouteEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One ``[[routes]]``."""
+
+    feature: Annotated[str, Meta(description="What the route is for, as in `completion`.")]
+    deployments: Annotated[
+        tuple[str, ...], Meta(description="Names of deployments, the best first.")
+    ] = ()
+    disabled: Annotated[bool, Meta(description="Whether the feature is switched off.")] = False
+
+
+class KeyEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One ``[[keys]]``."""
+
+    name: Annotated[str, Meta(description="Name of the key, shown in logs and traces.")]
+    role: Annotated[str, Meta(description="`admin`, `developer` or `auditor`.")]
+    key: Annotated[str, Meta(description="The key itself: a secret reference.")]
+    models: Annotated[
+        tuple[str, ...], Meta(description="Models that the key may use; none listed: all.")
+    ] = ()
+
+
+class Client(Struct, frozen=True, kw_only=True):
+    """The gateway that the command line talks to, and the key it shows there."""
+
+    url: str
+    api_key: Secret
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Everything that is configured; paths are absolute.
+
+    `path` is the file that was read, None where there is none. `families` is a folder.
+    `secret_key` seals upstream keys; where it is None, `key_file` does. `proxies` are the
+    environment's proxy variables in lower case. The three folders are inhouse's own under XDG's.
+    """
+
+    path: Path | None
+    server: ServerConfig
+    metrics: MetricsConfig
+    store: StoreConfig
+    log: LogConfig
+    families: Path | None
+    declared: Declared
+    secret_key: Secret | None
+    key_file: Path
+    proxies: dict[str, str]
+    client: Client
+    config_folder: Path
+    cache_folder: Path
+    state_folder: Path
+
+    def __repr__(self) -> str:
+        # Proxy variables may hold passwords.
+        return f"Config(path={self.path!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("path", self.path)]
