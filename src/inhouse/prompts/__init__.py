@@ -1,0 +1,19 @@
+"""Requests rendered to prompts within a token budget; pure functions of their arguments."""
+
+from inhouse.prompts.budget import Budget
+from inhouse.prompts.chat import render_chat
+from inhouse.prompts.completion import render_completion
+from inhouse.prompts.generation import render_generation
+from inhouse.prompts.rendered import Rendered
+from inhouse.prompts.special import restore
+from inhouse.prompts.split import split_fim
+
+__all__ = [
+    "Budget",
+    "Rendered",
+    "render_chat",
+    "render_completion",
+    "render_generation",
+    "restore",
+    "split_fim",
+]

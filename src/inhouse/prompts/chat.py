@@ -1,0 +1,54 @@
+"""Continue a conversation; a sub-feature opens it with a system text of ours."""
+
+from __future__ import annotations
+
+from inhouse.core.catalog import Feature
+from inhouse.core.prompt import Messages
+from inhouse.core.requests import ChatRequest, Message
+from inhouse.errors import RequestError
+from inhouse.families import Family
+from inhouse.prompts.budget import Budget
+from inhouse.prompts.conversation import fold, joined
+from inhouse.prompts.rendered import Rendered, rendered
+from inhouse.prompts.templates import messages
+
+TEMPLATES = {
+    Feature.CHAT_EXPLAIN: "chat-explain-1",
+    Feature.CHAT_TESTS: "chat-tests-1",
+    Feature.CHAT_REFACTOR: "chat-refactor-1",
+    Feature.CHAT_FIX: "chat-fix-1",
+}
+
+
+def render_chat(
+    request: ChatRequest, family: Family, budget: Budget, feature: Feature = Feature.CHAT
+) -> Rendered:
+    """Render a conversation: untouched for `chat`, with a system text for its sub-features.
+
+    Raises:
+        RequestError: the family does not chat.
+
+    """
+    if not family.chat:
+        raise RequestError(
+            f"Models of the family '{family.name}' do not chat."
+            " An administrator can route 'chat' to a deployment that does.",
+            param="model",
+        )
+    template = TEMPLATES.get(feature)
+    conversation = request.messages
+    if template is not None:
+        conversation = fold(_opened(conversation, template), family)
+    return rendered(Messages(conversation), request.params, budget, family.sampling.chat)
+
+
+def _opened(conversation: tuple[Message, ...], template: str) -> tuple[Message, ...]:
+    """Put our system text first, in one message with the caller's own: some models allow one."""
+    (ours,) = messages(template, {})
+    if not conversation or conversation[0].role != "system":
+        return (ours, *conversation)
+    theirs = conversation[0].content
+    return (
+        Message(role="system", content=joined(str(ours.content), theirs)),
+        *conversation[1:],
+    )

@@ -1,0 +1,76 @@
+"""Ask to fill in at the cursor, in the form that the family was trained on."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from inhouse.core.prompt import Fim, Messages, Text
+from inhouse.core.requests import CompletionRequest
+from inhouse.families import CompletionMode, Family
+from inhouse.prompts import raw
+from inhouse.prompts.budget import Budget, cut, size
+from inhouse.prompts.conversation import asked
+from inhouse.prompts.hole import hole
+from inhouse.prompts.rendered import Rendered, rendered
+
+TEMPLATE = "completion-1"
+
+
+def render_completion(request: CompletionRequest, family: Family, budget: Budget) -> Rendered:
+    """Render a hole in a file as the family's `completion` mode says."""
+    match family.completion:
+        case CompletionMode.FIM:
+            return _fim(request, family, budget)
+        case CompletionMode.TEXT:
+            return _text(request, family, budget)
+        case CompletionMode.NATIVE:
+            return _native(request, family, budget)
+        case CompletionMode.INSTRUCTION:
+            return _instruction(request, family, budget)
+        case _:
+            assert_never(family.completion)
+
+
+def _fim(request: CompletionRequest, family: Family, budget: Budget) -> Rendered:
+    above = raw.header(family, request.path)
+    fixed = size(raw.with_header(family, above, "", ""))
+    code = hole(request.prefix, request.suffix, family, budget, request.params.max_tokens, fixed)
+    return rendered(
+        Text(raw.with_header(family, above, code.prefix, code.suffix)),
+        request.params,
+        budget,
+        family.sampling.completion,
+        stop=family.stop,
+        disarmed=code.disarmed,
+    )
+
+
+def _text(request: CompletionRequest, family: Family, budget: Budget) -> Rendered:
+    code = hole(request.prefix, "", family, budget, request.params.max_tokens, 0)
+    return rendered(
+        Text(code.prefix),
+        request.params,
+        budget,
+        family.sampling.completion,
+        stop=family.stop,
+        disarmed=code.disarmed,
+    )
+
+
+def _native(request: CompletionRequest, family: Family, budget: Budget) -> Rendered:
+    """Hand over all that the window takes: the provider knows best what helps it."""
+    room = budget.room(request.params.max_tokens)
+    prefix, suffix = cut(request.prefix, request.suffix, room, (room, room))
+    prompt = Fim(prefix=prefix, suffix=suffix, path=request.path)
+    return rendered(prompt, request.params, budget, family.sampling.completion, stop=family.stop)
+
+
+def _instruction(request: CompletionRequest, family: Family, budget: Budget) -> Rendered:
+    question = asked(TEMPLATE, request, "", family, budget)
+    return rendered(
+        Messages(question.messages),
+        request.params,
+        budget,
+        family.sampling.completion,
+        disarmed=question.disarmed,
+    )

@@ -1,0 +1,37 @@
+"""What to say of the file that is being edited."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+COMMENTS = {
+    "#": "bash cfg cmake conf dockerfile ex elixir gitignore jl julia makefile nim perl pl"
+    " powershell ps1 pl py pyi python r rb ruby sh shellscript tcl tf terraform toml yaml yml zsh",
+    "--": "ada adb ads elm haskell hs lua sql vhd vhdl",
+    "%": "erl erlang latex m matlab octave prolog tex",
+    ";": "asm clj clojure el lisp racket rkt scheme scm",
+    "'": "bas vb vba",
+    "//": "",
+}
+MARKERS = {name: marker for marker, names in COMMENTS.items() for name in names.split()}
+
+
+def about(path: str, language: str) -> str:
+    """Return a line that names file and language, or nothing where neither is known."""
+    said = [f"File: {path}"] if path else []
+    if language:
+        said.append(f"Language: {language}")
+    return "\n".join(said) + "\n\n" if said else ""
+
+
+def comment(text: str, path: str, language: str) -> str:
+    """Return `text` as line comments of the file's language; ``//`` where it is unknown."""
+    name = PurePosixPath(path).name.lower()
+    kind = language.lower() or name.rpartition(".")[2]
+    marker = MARKERS.get(kind, "//")
+    return "".join(f"{marker} {line}".rstrip() + "\n" for line in text.splitlines())
+
+
+def line(text: str) -> str:
+    """Return `text` on one line: whatever breaks lines becomes a blank."""
+    return " ".join(text.split())

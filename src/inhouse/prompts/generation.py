@@ -1,0 +1,73 @@
+"""Ask for code in words."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from inhouse.core.prompt import Messages, Text
+from inhouse.core.requests import GenerationRequest
+from inhouse.errors import RequestError
+from inhouse.families import Family, GenerationMode
+from inhouse.prompts import raw
+from inhouse.prompts.budget import Budget, head, size
+from inhouse.prompts.conversation import asked
+from inhouse.prompts.file import comment
+from inhouse.prompts.hole import hole
+from inhouse.prompts.rendered import Rendered, rendered
+from inhouse.prompts.special import disarm, found
+
+TEMPLATE = "generation-1"
+
+
+def render_generation(request: GenerationRequest, family: Family, budget: Budget) -> Rendered:
+    """Render an instruction with the code around the cursor.
+
+    Raises:
+        RequestError: the family writes no code from words.
+
+    """
+    match family.generation:
+        case GenerationMode.CHAT:
+            return _chat(request, family, budget)
+        case GenerationMode.TEXT:
+            return _text(request, family, budget)
+        case GenerationMode.NONE:
+            raise RequestError(
+                f"Models of the family '{family.name}' cannot write code from an instruction."
+                " Ask for 'completion', or have an administrator route 'generation' elsewhere.",
+                param="model",
+            )
+        case _:
+            assert_never(family.generation)
+
+
+def _chat(request: GenerationRequest, family: Family, budget: Budget) -> Rendered:
+    question = asked(TEMPLATE, request, request.instruction, family, budget)
+    return rendered(
+        Messages(question.messages),
+        request.params,
+        budget,
+        family.sampling.generation,
+        disarmed=question.disarmed,
+    )
+
+
+def _text(request: GenerationRequest, family: Family, budget: Budget) -> Rendered:
+    """Put the instruction as a comment at the cursor: what a base model understands best."""
+    wanted = request.params.max_tokens
+    remark = comment(request.instruction, request.path, request.language)
+    hidden = found(remark, family.tokens)
+    above = raw.header(family, request.path)
+    empty = size(raw.with_header(family, above, "\n", ""))
+    remark = head(disarm(remark, family.tokens), max(0, budget.room(wanted) - empty))
+    code = hole(request.prefix, request.suffix, family, budget, wanted, empty + size(remark))
+    joint = "" if not code.prefix or code.prefix.endswith("\n") else "\n"
+    prefix = code.prefix + joint + remark
+    return rendered(
+        Text(raw.with_header(family, above, prefix, code.suffix)),
+        request.params,
+        budget,
+        family.sampling.generation,
+        stop=family.stop,
+        disarmed=tuple(dict.fromkeys((*hidden, *code.disarmed))),
+    )

@@ -1,0 +1,64 @@
+"""What rendering makes: a prompt, and the params that go with it."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from inhouse.core.prompt import Fim, Messages, Prompt, Text
+from inhouse.core.requests import Message, Params
+from inhouse.families import Sampling
+from inhouse.prompts.budget import Budget, size
+
+MESSAGE_TOKENS = 8  # what a chat template adds to a message, generously
+
+
+class Rendered(Struct, frozen=True, kw_only=True):
+    """A prompt with its params, ready for a provider.
+
+    `disarmed` are the special tokens that stood in the caller's code: an answer that repeats such
+    code goes through `restore`.
+    """
+
+    prompt: Prompt
+    params: Params
+    disarmed: tuple[str, ...] = ()
+
+
+def rendered(
+    prompt: Prompt,
+    params: Params,
+    budget: Budget,
+    sampling: Sampling,
+    *,
+    stop: tuple[str, ...] = (),
+    disarmed: tuple[str, ...] = (),
+) -> Rendered:
+    """Join the caller's params with the family's: the caller's win, stops add up."""
+    temperature, top_p = params.temperature, params.top_p
+    filled = msgspec.structs.replace(
+        params,
+        max_tokens=budget.output(params.max_tokens, tokens(prompt, budget)),
+        temperature=sampling.temperature if temperature is None else temperature,
+        top_p=sampling.top_p if top_p is None else top_p,
+        stop=tuple(dict.fromkeys((*params.stop, *stop))),
+    )
+    return Rendered(prompt=prompt, params=filled, disarmed=disarmed)
+
+
+def tokens(prompt: Prompt, budget: Budget) -> int:
+    """Estimate a prompt's tokens; parts of a message that are no text count nothing."""
+    match prompt:
+        case Text(text):
+            return budget.tokens(size(text))
+        case Fim(prefix=prefix, suffix=suffix):
+            return budget.tokens(size(prefix) + size(suffix))
+        case Messages(messages):
+            return sum(MESSAGE_TOKENS + budget.tokens(_size(each)) for each in messages)
+
+
+def _size(message: Message) -> int:
+    if message.content is None or isinstance(message.content, str):
+        return size(message.content or "")
+    texts = (part.get("text") for part in message.content)
+    return sum(size(text) for text in texts if isinstance(text, str))
