@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import PurePath
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -55,6 +55,19 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Abort what runs and close every connection."""
+        ...
+
+
+Progress = Callable[[float, str], None]
+"""Is told a share between 0 and 1, and what is being done."""
+
+
+@runtime_checkable
+class Warming(Protocol):
+    """A provider that must prepare before its deployments can answer."""
+
+    async def warm(self, deployment: Deployment, progress: Progress) -> None:
+        """Prepare, or return at once where it is done; raises as `Provider.stream` does."""
         ...
 
 

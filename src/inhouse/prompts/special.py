@@ -17,7 +17,7 @@ def disarm(text: str, tokens: tuple[str, ...]) -> str:
 
 def restore(text: str, tokens: tuple[str, ...]) -> str:
     """Undo `disarm`, in an answer that repeats disarmed code."""
-    return _disarmed(tokens).sub(r"\g<1>", text) if tokens else text
+    return _disarmed(tokens).sub(lambda match: match[0][0], text) if tokens else text
 
 
 def found(text: str, tokens: tuple[str, ...]) -> tuple[str, ...]:
@@ -34,4 +34,4 @@ def _armed(tokens: tuple[str, ...]) -> re.Pattern[str]:
 @lru_cache(maxsize=256)
 def _disarmed(tokens: tuple[str, ...]) -> re.Pattern[str]:
     """Match the first character of a disarmed token with its first blank."""
-    return re.compile("|".join(f"({re.escape(t[0])}) (?= *{re.escape(t[1:])})" for t in tokens))
+    return re.compile("|".join(f"{re.escape(t[0])} (?= *{re.escape(t[1:])})" for t in tokens))

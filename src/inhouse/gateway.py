@@ -1,0 +1,184 @@
+"""From a configuration to a running gateway: the only place where the rooms are wired."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Self
+
+import inhouse
+from inhouse import config as configuration
+from inhouse.context import files
+from inhouse.core.catalog import Catalog, Deployment, digest
+from inhouse.core.ports import Provider, ProviderContext
+from inhouse.core.requests import Caller
+from inhouse.errors import AuthenticationError, InhouseError
+from inhouse.families import Families
+from inhouse.families import load as load_families
+from inhouse.features.asking import Asking
+from inhouse.features.chat import Chat
+from inhouse.features.completion import Completion
+from inhouse.features.generation import Generation
+from inhouse.providers.loading import Providers
+from inhouse.records.log import Log
+from inhouse.records.metrics import Metrics
+from inhouse.records.records import Records
+from inhouse.routing.readiness import Readiness
+from inhouse.routing.router import Router
+from inhouse.routing.windows import Windows
+from inhouse.store import Registry
+
+REFRESH_EVERY = 1.0
+"""Seconds between looks at the registry's revision: another replica may have changed it."""
+
+
+PRUNE_EVERY = 3600.0
+"""Seconds between removals of old traces."""
+
+
+class Gateway:
+    """A running gateway: the registry's snapshot, the features that answer from it, the records."""
+
+    def __init__(
+        self,
+        *,
+        config: configuration.Config,
+        registry: Registry,
+        families: Families,
+        catalog: Catalog,
+        log: Log,
+    ) -> None:
+        """Wire the rooms; use `open`, which also starts and stops them."""
+        self.config = config
+        self.registry = registry
+        self.families = families
+        self.log = log
+        self._catalog = catalog
+        self._callers: dict[str, Caller] = {}
+        self.providers = Providers(
+            ProviderContext(
+                settings=lambda: self._catalog.settings,
+                cache=config.cache_folder,
+                proxies=config.proxies,
+                documents=lambda root, exclude: files.read(Path(root), exclude),
+            )
+        )
+        self._windows = Windows()
+        self._readiness = Readiness(self.provider)
+        asking = Asking(
+            router=Router(self.provider),
+            windows=self._windows,
+            families=families,
+            settings=lambda: self._catalog.settings,
+        )
+        self.completion = Completion(asking)
+        self.generation = Generation(asking)
+        self.chat = Chat(asking)
+        self.records = Records(
+            store=registry.traces, log=log, metrics=Metrics(version=inhouse.__version__)
+        )
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, config: configuration.Config) -> AsyncGenerator[Self]:
+        """Open the store, apply what the configuration declares, and run until the block is left.
+
+        Raises:
+            ConfigError: the configuration or a family file is wrong.
+            StoreError: the store cannot be reached, migrated, or decrypted.
+
+        """
+        families = load_families(config.families)
+        registry = await asyncio.to_thread(
+            Registry.open, config.store.url, secret=config.secret_key, key_file=config.key_file
+        )
+        try:
+            await asyncio.to_thread(registry.apply, config.declared, author="inhouse.toml")
+            catalog = await asyncio.to_thread(registry.snapshot)
+            log = Log(level=config.log.level, style=config.log.format)
+            gateway = cls(
+                config=config, registry=registry, families=families, catalog=catalog, log=log
+            )
+            async with gateway._running():
+                yield gateway
+        finally:
+            await asyncio.to_thread(registry.close)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The registry as it stands: what the hot path reads."""
+        return self._catalog
+
+    def provider(self, deployment: Deployment) -> Provider:
+        """Return the code that talks to the deployment's upstream; raises `ConfigError`."""
+        return self.providers[deployment.provider]
+
+    def authenticate(self, key: str) -> Caller:
+        """Return who holds the key; raises `AuthenticationError`."""
+        caller = self._callers.get(digest(key))
+        if caller is None:
+            raise AuthenticationError(
+                "Unknown or revoked API key. An administrator makes one with: inhouse keys create"
+            )
+        return caller
+
+    async def refresh(self) -> None:
+        """Read the registry anew, so that a change holds at once."""
+        self._take(await asyncio.to_thread(self.registry.snapshot))
+
+    def not_ready(self) -> Mapping[str, str]:
+        """Return the deployments that cannot answer yet, each with the reason; empty is ready."""
+        return self._readiness.waiting
+
+    def _take(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._callers = {
+            found: Caller(key.name, key.role, key.models) for found, key in catalog.keys.items()
+        }
+        self._readiness.watch(catalog.deployments.values())
+
+    @contextlib.asynccontextmanager
+    async def _running(self) -> AsyncGenerator[None]:
+        async with self.records.running():
+            self._take(self._catalog)
+            tasks = [
+                asyncio.create_task(self._follow(), name="registry follower"),
+                asyncio.create_task(self._prune(), name="trace pruner"),
+            ]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await self._readiness.aclose()
+                await self._windows.aclose()
+                await self.providers.aclose()
+
+    async def _follow(self) -> None:
+        """Replace the snapshot when the registry's revision has moved on, here or elsewhere."""
+        complained = False
+        while True:
+            await asyncio.sleep(REFRESH_EVERY)
+            try:
+                if await asyncio.to_thread(self.registry.revision) != self._catalog.revision:
+                    await self.refresh()
+                complained = False
+            except InhouseError as error:
+                # Keys and routes in memory go on serving while the store is away.
+                if not complained:
+                    self.log.failure("registry not readable", why=str(error))
+                complained = True
+
+    async def _prune(self) -> None:
+        """Remove traces that are older than the setting says, at start and then now and again."""
+        while True:
+            try:
+                await asyncio.to_thread(
+                    self.registry.traces.prune, self._catalog.settings.trace_days
+                )
+            except InhouseError as error:
+                self.log.failure("old traces not removed", why=str(error))
+            await asyncio.sleep(PRUNE_EVERY)
