@@ -8,9 +8,11 @@
     │   ├── NotFoundError        no such deployment, route, key, family, revision
     │   └── ConflictError        the name is taken, declared in a file, or still in use
     ├── RequestError             the caller's request is wrong
+    │   ├── InvalidValueError    it reads well, but a field is missing, mistyped or out of range
     │   ├── AuthenticationError  no key, or one that is unknown or revoked
     │   ├── ForbiddenError       the key is good, its role or its model list does not allow this
     │   ├── UnknownModelError    no feature or deployment of that name, or none that serves it
+    │   ├── UnknownEndpointError no such HTTP path, or not with this method
     │   └── TooLargeError        a body over the configured limit
     └── UpstreamError            an upstream refused, failed, lied, or was too slow
 
@@ -50,6 +52,10 @@ class RequestError(InhouseError):
     """The caller's request is wrong; repeating it unchanged does not help."""
 
 
+class InvalidValueError(RequestError):
+    """A field of the request is missing, or has a wrong type or value."""
+
+
 class AuthenticationError(RequestError):
     """The request carries no key, or one that is unknown or revoked."""
 
@@ -60,6 +66,15 @@ class ForbiddenError(RequestError):
 
 class UnknownModelError(RequestError):
     """No feature or deployment of that name, or the feature is disabled or has no route."""
+
+
+class UnknownEndpointError(RequestError):
+    """Nothing stands at that HTTP path, or only other methods do: those in `allowed`."""
+
+    def __init__(self, message: str, *, allowed: tuple[str, ...] = ()) -> None:
+        """Keep the methods that the path takes."""
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class TooLargeError(RequestError):

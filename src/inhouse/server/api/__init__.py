@@ -1,0 +1,1 @@
+"""The doors for programs: one file a dialect; each decodes, asks the gateway once, and encodes."""

@@ -1,0 +1,215 @@
+"""The OpenAI dialect: chat completions, completions, models."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+
+from inhouse.core.catalog import Feature
+from inhouse.core.delta import Delta, Usage
+from inhouse.core.requests import Caller, CompletionRequest, GenerationRequest, Params
+from inhouse.errors import InvalidValueError, UnknownModelError
+from inhouse.features.joined import joined
+from inhouse.prompts import split_fim
+from inhouse.routing.target import Target, resolve, usable
+from inhouse.server.errors import Problem
+from inhouse.server.exchange import Exchange
+from inhouse.server.router import Dialect, Endpoint
+from inhouse.wire.openai import answers, inbound
+from inhouse.wire.openai.answers import ChatChunks, CompletionChunks, Identity
+from inhouse.wire.openai.inbound import ChatBody, CompletionBody
+
+Deltas = AsyncGenerator[Delta]
+Chunks = ChatChunks | CompletionChunks
+
+NOT_TOLD = Delta(finish_reason="stop")
+"""How a stream ends whose upstream gave no reason."""
+
+
+async def chat_completions(exchange: Exchange) -> None:
+    """``POST /v1/chat/completions``: a conversation, or code to write (model ``generation``)."""
+    caller = exchange.authenticate()
+    body, extra = inbound.decode_chat(await exchange.body())
+    _note(exchange, body)
+    params = inbound.params(body, extra, exchange.recording.request_id)
+    deltas = _chat(exchange, caller, body, params)
+    if body.stream:
+        await _stream(exchange, deltas, ChatChunks, with_usage=inbound.include_usage(body))
+        return
+    async with contextlib.aclosing(deltas):
+        answer = await joined(deltas)
+    await exchange.answer(answers.chat_answer(_identity(exchange), answer))
+
+
+async def completions(exchange: Exchange) -> None:
+    """``POST /v1/completions``: fill in at the cursor, or write code (model ``generation``)."""
+    caller = exchange.authenticate()
+    body, extra = inbound.decode_completion(await exchange.body())
+    _note(exchange, body)
+    params = inbound.params(body, extra, exchange.recording.request_id)
+    deltas = _complete(exchange, caller, body, params)
+    if body.stream:
+        await _stream(exchange, deltas, CompletionChunks, with_usage=inbound.include_usage(body))
+        return
+    async with contextlib.aclosing(deltas):
+        answer = await joined(deltas)
+    await exchange.answer(answers.completion_answer(_identity(exchange), answer))
+
+
+async def list_models(exchange: Exchange) -> None:
+    """``GET /v1/models``: the features that are served, and every deployment, as the key allows."""
+    names = usable(exchange.gateway.catalog, exchange.authenticate())
+    await exchange.answer(answers.models(names, created=0))
+
+
+async def show_model(exchange: Exchange) -> None:
+    """``GET /v1/models/{name}``."""
+    name = exchange.variables["name"]
+    if name not in usable(exchange.gateway.catalog, exchange.authenticate()):
+        raise UnknownModelError(
+            f"There is no model '{name[:100]}' for this key. GET /v1/models lists what there is.",
+            param="model",
+        )
+    await exchange.answer(answers.model(name, created=0))
+
+
+def refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
+    """Return status and body of an error in this dialect, which knows no 422."""
+    body = answers.error(
+        found.message, kind=found.kind, code=found.code, param=found.param, trace_id=trace_id
+    )
+    return 400 if found.status == 422 else found.status, body
+
+
+def error_event(body: bytes) -> bytes:
+    """Return what ends a stream that fails once it has begun; no ``[DONE]`` follows."""
+    return answers.event(body)
+
+
+def _chat(exchange: Exchange, caller: Caller, body: ChatBody, params: Params) -> Deltas:
+    gateway = exchange.gateway
+    match _feature(exchange, body.model, otherwise=Feature.CHAT):
+        case Feature.COMPLETION:
+            raise InvalidValueError(
+                "The model 'completion' fills in at the cursor: ask it at POST /v1/completions"
+                " with 'prompt' and 'suffix'.",
+                param="model",
+            )
+        case Feature.GENERATION:
+            target = _target(exchange, caller, body.model, Feature.GENERATION)
+            request = inbound.generation_request(body, params)
+            return gateway.generation.stream(request, target, exchange.recording)
+        case feature:
+            target = _target(exchange, caller, body.model, feature)
+            conversation = inbound.chat_request(body, params)
+            return gateway.chat.stream(conversation, target, exchange.recording)
+
+
+def _complete(exchange: Exchange, caller: Caller, body: CompletionBody, params: Params) -> Deltas:
+    gateway = exchange.gateway
+    feature = _feature(exchange, body.model, otherwise=Feature.COMPLETION)
+    if feature is Feature.GENERATION:
+        target = _target(exchange, caller, body.model, feature)
+        return gateway.generation.stream(_generation(body, params), target, exchange.recording)
+    if feature is not Feature.COMPLETION:
+        raise InvalidValueError(
+            f"The model '{body.model}' is for conversations: ask it at POST /v1/chat/completions"
+            " with 'messages'.",
+            param="model",
+        )
+    target = _target(exchange, caller, body.model, feature)
+    request = _completion(exchange, body, params)
+    return gateway.completion.stream(request, target, exchange.recording)
+
+
+def _feature(exchange: Exchange, model: str, *, otherwise: Feature) -> Feature:
+    """Return the feature that a model name is, `otherwise` where it is a deployment's."""
+    if model in exchange.gateway.catalog.deployments:
+        return otherwise
+    try:
+        return Feature(model)
+    except ValueError:
+        return otherwise
+
+
+def _target(exchange: Exchange, caller: Caller, model: str, feature: Feature) -> Target:
+    target = resolve(exchange.gateway.catalog, model, caller, feature)
+    exchange.recording.feature = target.feature
+    return target
+
+
+def _completion(exchange: Exchange, body: CompletionBody, params: Params) -> CompletionRequest:
+    """Return the hole to fill; a prompt that carries a family's FIM tokens is taken apart."""
+    prefix, suffix, path = inbound.prompt_text(body), body.suffix or "", body.path or ""
+    raw = None if suffix else split_fim(prefix, exchange.gateway.families)
+    if raw is not None:
+        prefix, suffix, path = raw.prefix, raw.suffix, path or raw.path
+    return CompletionRequest(
+        prefix=prefix, suffix=suffix, path=path, language=body.language or "", params=params
+    )
+
+
+def _generation(body: CompletionBody, params: Params) -> GenerationRequest:
+    if not (body.instruction or "").strip():
+        raise InvalidValueError(
+            "The model 'generation' needs an 'instruction' here; 'prompt' and 'suffix' are the"
+            " code around it.",
+            param="instruction",
+        )
+    return GenerationRequest(
+        instruction=body.instruction or "",
+        prefix=inbound.prompt_text(body),
+        suffix=body.suffix or "",
+        path=body.path or "",
+        language=body.language or "",
+        params=params,
+    )
+
+
+async def _stream(
+    exchange: Exchange, deltas: Deltas, encoder: type[Chunks], *, with_usage: bool
+) -> None:
+    """Send the deltas as SSE; the head waits for the first, so that a failure has its status."""
+    async with contextlib.aclosing(deltas):
+        delta = await anext(deltas, NOT_TOLD)
+        chunks = encoder(_identity(exchange))
+        usage: Usage | None = delta.usage
+        finished = delta.finish_reason is not None
+        await exchange.begin_stream(answers.EVENT_STREAM)
+        await exchange.write(chunks.encode(delta))
+        async for delta in deltas:
+            usage = delta.usage or usage
+            finished = finished or delta.finish_reason is not None
+            piece = chunks.encode(delta)
+            if piece:
+                await exchange.write(piece)
+    end = b"" if finished else chunks.encode(NOT_TOLD)
+    if with_usage:
+        end += chunks.usage(usage)
+    await exchange.end(end + answers.DONE)
+
+
+def _note(exchange: Exchange, body: ChatBody | CompletionBody) -> None:
+    exchange.recording.model = body.model
+    exchange.recording.stream = bool(body.stream)
+
+
+def _identity(exchange: Exchange) -> Identity:
+    """Return what the answer says of itself: its model is the deployment that really answered."""
+    recording = exchange.recording
+    model = recording.deployments[-1] if recording.deployments else recording.model
+    return Identity(recording.id, int(time.time()), model)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/v1/chat/completions",
+        handle=chat_completions,
+        dialect=Dialect.OPENAI,
+    ),
+    Endpoint(method="POST", path="/v1/completions", handle=completions, dialect=Dialect.OPENAI),
+    Endpoint(method="GET", path="/v1/models", handle=list_models, dialect=Dialect.OPENAI),
+    Endpoint(method="GET", path="/v1/models/{name}", handle=show_model, dialect=Dialect.OPENAI),
+)

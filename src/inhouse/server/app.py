@@ -1,0 +1,98 @@
+"""The gateway as an ASGI application: find the endpoint, let it answer, translate what goes wrong.
+
+The doors are in `server/api` (one file a dialect), `health` and `pages`.
+"""
+
+from __future__ import annotations
+
+from inhouse.errors import UnknownEndpointError
+from inhouse.gateway import Gateway
+from inhouse.records.recording import Recording
+from inhouse.server import health, openapi, operation, pages
+from inhouse.server.api import openai, registry
+from inhouse.server.asgi import Application, Receive, Scope, Send
+from inhouse.server.errors import problem
+from inhouse.server.exchange import Exchange, request_id
+from inhouse.server.hangup import Hangup
+from inhouse.server.router import Dialect, Endpoint, Found, Router
+
+UNKNOWN = "(unknown)"
+"""The endpoint noted for paths that do not exist, so that records have a bounded set of them."""
+
+
+def app(gateway: Gateway) -> Application:
+    """Return the application that serves `gateway`."""
+    endpoints = [
+        *openai.ENDPOINTS,
+        *registry.ENDPOINTS,
+        *openapi.ENDPOINTS,
+        *health.ENDPOINTS,
+        *pages.ENDPOINTS,
+    ]
+    return _App(gateway, Router(endpoints))
+
+
+class _App:
+    def __init__(self, gateway: Gateway, router: Router) -> None:
+        self._gateway = gateway
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        found = self._router.find(scope["path"], scope["raw_path"])
+        endpoint = _endpoint(scope, found)
+        with (
+            Hangup(receive) as hangup,
+            self._recording(endpoint, request_id(scope)) as recording,
+        ):
+            variables = found.variables if found is not None else {}
+            exchange = Exchange(self._gateway, recording, hangup, scope, receive, send, variables)
+            try:
+                await endpoint.handle(exchange)
+            except Exception as error:  # noqa: BLE001, whatever it is, the caller gets an answer
+                await self._refuse(exchange, endpoint, error)
+
+    def _recording(self, endpoint: Endpoint, asked: str) -> Recording:
+        if endpoint.recorded:
+            return self._gateway.records.recording(request_id=asked, endpoint=endpoint.path)
+        return Recording(request_id=asked, endpoint=endpoint.path, done=lambda _: None)
+
+    async def _refuse(self, exchange: Exchange, endpoint: Endpoint, error: Exception) -> None:
+        """Answer with an error, or end a stream that has begun with one."""
+        found = problem(error)
+        trace_id = exchange.recording.id
+        if found.code == "internal":
+            self._gateway.log.defect("defect", error, trace=trace_id, endpoint=endpoint.path)
+        speak = openai.refusal if endpoint.dialect is Dialect.OPENAI else operation.refusal
+        status, body = speak(found, trace_id)
+        exchange.recording.fail(error, status)
+        if exchange.started:
+            await exchange.end(openai.error_event(body))
+        else:
+            await exchange.answer(body, status=status, headers=found.headers)
+
+
+def _endpoint(scope: Scope, found: Found | None) -> Endpoint:
+    """Return what answers a request; where nothing stands, an endpoint that says so."""
+    path, method = scope["path"], scope["method"]
+    if found is not None:
+        # uvicorn leaves the body out of the answer to HEAD.
+        endpoint = found.endpoints.get("GET" if method == "HEAD" else method)
+        if endpoint is not None:
+            return endpoint
+        allowed = tuple(sorted(found.endpoints))
+        why = f"{path[:200]} takes {', '.join(allowed)}, not {method}."
+    else:
+        allowed = ()
+        why = (
+            f"There is nothing at {path[:200]}."
+            " GET / lists what there is, GET /api/openapi.json describes it."
+        )
+
+    async def refuse(_: Exchange) -> None:
+        raise UnknownEndpointError(why, allowed=allowed)
+
+    dialect = Dialect.OPENAI if path.startswith("/v1/") else Dialect.ADMIN
+    return Endpoint(method=method, path=UNKNOWN, handle=refuse, dialect=dialect)

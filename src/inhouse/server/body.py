@@ -1,0 +1,62 @@
+"""Read a request's body, up to a limit."""
+
+from __future__ import annotations
+
+import asyncio
+
+from inhouse.errors import RequestError, TooLargeError
+from inhouse.server.asgi import Receive
+from inhouse.server.hangup import Hangup
+
+
+async def read_body(
+    receive: Receive, hangup: Hangup, *, declared: bytes | None, limit: int
+) -> bytes:
+    """Return the body; `declared` is the header ``Content-Length``, which is not believed.
+
+    Raises:
+        TooLargeError: the body is longer than `limit` bytes, or says so.
+        asyncio.CancelledError: the caller hung up before its end.
+
+    """
+    if declared is not None:
+        _check_declared(declared, limit)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        return _within(message["body"], limit)
+    parts: list[bytes] = []
+    size = 0
+    while message["type"] == "http.request":
+        parts.append(message["body"])
+        size += len(parts[-1])
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+        message = await receive()
+    hangup.strike()
+    # The cancellation arrives at the next await, which is this one.
+    await asyncio.sleep(0)
+    raise RequestError("The body ended early.")
+
+
+def _check_declared(declared: bytes, limit: int) -> None:
+    try:
+        length = int(declared)
+    except ValueError:
+        raise RequestError("The header 'Content-Length' is no number.") from None
+    if length > limit:
+        raise _too_large(limit)
+
+
+def _within(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(
+        f"The body is larger than {limit:,} bytes, the limit here. Send less, or have an"
+        " administrator raise 'max_body_bytes' in [server]."
+    )

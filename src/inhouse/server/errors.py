@@ -1,0 +1,113 @@
+"""From errors to HTTP: the only place that knows which status an error has."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from inhouse.errors import (
+    AuthenticationError,
+    ConfigError,
+    ConflictError,
+    ForbiddenError,
+    InhouseError,
+    InvalidValueError,
+    NotFoundError,
+    RequestError,
+    StoreError,
+    TooLargeError,
+    UnknownEndpointError,
+    UnknownModelError,
+    UpstreamError,
+    UpstreamFailure,
+)
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+DEFECT = "Something went wrong inside inhouse. The log has the details under this trace id."
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """An error as the caller sees it: `kind` and `code` are words that programs read."""
+
+    status: int
+    kind: str
+    code: str
+    message: str
+    param: str | None = None
+    headers: Headers = ()
+
+
+_STATUSES: tuple[tuple[type[InhouseError], int, str, str], ...] = (
+    (AuthenticationError, 401, "authentication_error", "invalid_api_key"),
+    (ForbiddenError, 403, "permission_error", "forbidden"),
+    (UnknownModelError, 404, "invalid_request_error", "model_not_found"),
+    (TooLargeError, 413, "invalid_request_error", "body_too_large"),
+    (InvalidValueError, 422, "invalid_request_error", "invalid_value"),
+    (RequestError, 400, "invalid_request_error", "malformed"),
+    (NotFoundError, 404, "invalid_request_error", "not_found"),
+    (ConflictError, 409, "invalid_request_error", "conflict"),
+    (StoreError, 500, "server_error", "store_failed"),
+    (ConfigError, 422, "invalid_request_error", "invalid_configuration"),
+)
+"""First match wins, so subclasses stand before their parents."""
+
+_CHALLENGE: Headers = ((b"www-authenticate", b"Bearer"),)
+
+_UPSTREAM_STATUSES = {
+    UpstreamFailure.TIMEOUT: 504,
+    UpstreamFailure.RATE_LIMITED: 429,
+    UpstreamFailure.CONTEXT_LENGTH: 400,
+    UpstreamFailure.BAD_REQUEST: 400,
+}
+_UPSTREAM_CODES = {
+    UpstreamFailure.RATE_LIMITED: "rate_limit_exceeded",
+    UpstreamFailure.CONTEXT_LENGTH: "context_length_exceeded",
+}
+_UPSTREAM_KINDS = {400: "invalid_request_error", 429: "rate_limit_error"}
+
+
+def problem(error: BaseException) -> Problem:
+    """Return what to tell the caller; of an error that we did not foresee, nothing."""
+    if isinstance(error, UpstreamError):
+        return _upstream(error)
+    if isinstance(error, UnknownEndpointError):
+        return _unknown_endpoint(error)
+    for kind, status, word, code in _STATUSES:
+        if isinstance(error, kind):
+            return Problem(
+                status=status,
+                kind=word,
+                code=code,
+                message=error.message,
+                param=error.param,
+                headers=_CHALLENGE if kind is AuthenticationError else (),
+            )
+    return Problem(status=500, kind="server_error", code="internal", message=DEFECT)
+
+
+def _unknown_endpoint(error: UnknownEndpointError) -> Problem:
+    allowed = ", ".join(error.allowed).encode("ascii")
+    return Problem(
+        status=405 if allowed else 404,
+        kind="invalid_request_error",
+        code="method_not_allowed" if allowed else "unknown_path",
+        message=error.message,
+        headers=((b"allow", allowed),) if allowed else (),
+    )
+
+
+def _upstream(error: UpstreamError) -> Problem:
+    status = _UPSTREAM_STATUSES.get(error.failure, 502)
+    headers: Headers = ()
+    if error.retry_after is not None:
+        headers = ((b"retry-after", b"%d" % math.ceil(error.retry_after)),)
+    return Problem(
+        status=status,
+        kind=_UPSTREAM_KINDS.get(status, "upstream_error"),
+        code=_UPSTREAM_CODES.get(error.failure, error.failure.value),
+        message=error.message,
+        param=error.param,
+        headers=headers,
+    )

@@ -1,0 +1,191 @@
+"""Listen on sockets, and stop in order: no new requests, running ones end, records are written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from typing import Any, TypeVar
+
+import uvicorn
+import uvloop
+from msgspec import Struct
+
+from inhouse.errors import ConfigError
+from inhouse.gateway import Gateway
+from inhouse.records.log import Log
+from inhouse.server import metrics
+from inhouse.server.app import app
+from inhouse.server.asgi import Application
+from inhouse.server.protocol import Protocol
+
+BACKLOG = 2048
+KEEP_ALIVE = 75
+"""Seconds that an idle connection stays open: longer than proxies in front keep theirs."""
+LAST_WORDS = 5.0
+"""Seconds that cancelled requests get to abort their upstreams and leave their traces."""
+
+Result = TypeVar("Result")
+
+
+class Addresses(Struct, frozen=True, kw_only=True):
+    """Where a gateway listens, as base URLs; `metrics` is None where that listener is off."""
+
+    url: str
+    metrics: str | None
+
+
+def run(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run a program on uvloop, which halves what each request costs."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+async def serve(gateway: Gateway, *, on_started: Callable[[Addresses], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; raises `ConfigError` where an address cannot be had.
+
+    A second signal stops without waiting for running requests.
+    """
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    hurry = asyncio.Event()
+
+    def stop() -> None:
+        (hurry if stopping.is_set() else stopping).set()
+
+    # uvicorn's own handlers end the process before the records are written.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        async with listening(gateway, hurry=hurry) as addresses:
+            if on_started is not None:
+                on_started(addresses)
+            await stopping.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    gateway: Gateway, *, hurry: asyncio.Event | None = None
+) -> AsyncGenerator[Addresses]:
+    """Serve while the block runs; raises `ConfigError` where an address cannot be had.
+
+    Leaving waits for running requests, at most ``shutdown_seconds`` or until `hurry` is set.
+    """
+    config = gateway.config
+    patience = config.server.shutdown_seconds
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_forwarded(gateway.log))
+        metrics_url = None
+        if config.metrics.enabled:
+            sock = _bound(config.metrics.host, config.metrics.port, "metrics")
+            server = _served(metrics.app(gateway), sock, patience=1, hurry=hurry)
+            metrics_url = await stack.enter_async_context(server)
+        sock = _bound(config.server.host, config.server.port, "server")
+        server = _served(app(gateway), sock, patience=patience, hurry=hurry)
+        url = await stack.enter_async_context(server)
+        yield Addresses(url=url, metrics=metrics_url)
+
+
+@contextlib.asynccontextmanager
+async def _served(
+    application: Application, sock: socket.socket, *, patience: float, hurry: asyncio.Event | None
+) -> AsyncGenerator[str]:
+    config = uvicorn.Config(
+        application,
+        http=Protocol,
+        interface="asgi3",
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=patience,  # pyright: ignore[reportArgumentType]  # any number
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    host, port = sock.getsockname()[:2]
+    await server.startup(sockets=[sock])
+    ticking = asyncio.create_task(server.main_loop())
+    try:
+        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    finally:
+        ticking.cancel()
+        hurrying = asyncio.create_task(_hurry(server, hurry)) if hurry is not None else None
+        await server.shutdown(sockets=[sock])
+        running = set(server.server_state.tasks)
+        if running:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=LAST_WORDS)
+        if hurrying is not None:
+            hurrying.cancel()
+
+
+async def _hurry(server: uvicorn.Server, hurry: asyncio.Event) -> None:
+    await hurry.wait()
+    server.force_exit = True
+
+
+def _bound(host: str, port: int, section: str) -> socket.socket:
+    """Return a socket bound to the address, not yet listening."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _unusable(host, port, section, error) from error
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+    except OSError as error:
+        sock.close()
+        raise _unusable(host, port, section, error) from error
+    sock.setblocking(False)
+    return sock
+
+
+def _unusable(host: str, port: int, section: str, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"Cannot listen on {host}, port {port}: {error.strerror or error}."
+        f" Choose another host or port in [{section}], or stop what listens there.",
+        param=f"{section}.port",
+    )
+
+
+class _Forward(logging.Handler):
+    """Hands uvicorn's own log records to ours."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, asyncio.CancelledError):
+            return
+        if error is not None:
+            self._log.defect("http server", error)
+        elif record.levelno >= logging.WARNING:
+            self._log.info("http server", why=record.getMessage())
+
+
+@contextlib.contextmanager
+def _forwarded(log: Log) -> Generator[None]:
+    logger, handler = logging.getLogger("uvicorn.error"), _Forward(log)
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate

@@ -1,0 +1,65 @@
+"""uvicorn's HTTP/1.1 protocol with limits on the head of a request, and errors as JSON."""
+
+from __future__ import annotations
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+MAX_HEAD_BYTES = 65_536
+MAX_HEADERS = 200
+
+
+class Protocol(HttpToolsProtocol):
+    """Refuses what is not HTTP with 400, and a head that does not end with 431.
+
+    httptools itself collects a head without any limit.
+    """
+
+    _in_head = True
+    _head_bytes = 0
+    _head_too_large = False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, then count what the head has taken so far."""
+        super().data_received(data)
+        if not self._in_head:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._head_too_large = True
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one header, or make the parser stop."""
+        super().on_header(name, value)
+        if len(self.headers) > MAX_HEADERS:
+            self._head_too_large = True
+            raise ValueError
+
+    def on_headers_complete(self) -> None:
+        """Stop counting: a body has its own limit."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002, uvicorn's signature
+        """Say what is wrong and close; uvicorn calls this for whatever its parser refuses."""
+        status, code = 400, "malformed"
+        why = "This is not a request as HTTP/1.1 has it."
+        if self._head_too_large:
+            status, code = 431, "head_too_large"
+            why = (
+                f"The head of this request has more than {MAX_HEAD_BYTES:,} bytes"
+                f" or {MAX_HEADERS} headers."
+            )
+        about = {"message": why, "type": "invalid_request_error", "param": None, "code": code}
+        body = msgspec.json.encode({"error": about})
+        self.transport.write(
+            b"%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (STATUS_LINE[status], len(body), body)
+        )
+        self.transport.close()
