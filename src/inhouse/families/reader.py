@@ -58,22 +58,20 @@ def read(shown: str, content: str) -> tuple[Family, ...]:
         table = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{shown}: no valid TOML: {error}") from None
-    variants = _variants(shown, table.pop("variants", {}))
+    variants = _table(shown, table.pop("variants", {}), "variants")
     shared = {key: value for key, value in table.items() if key not in OWN}
-    return (
-        _family(shown, table),
-        *(
-            _family(shown, shared | own | {"name": name}, f"variants.{name}")
-            for name, own in variants.items()
-        ),
-    )
+    families = [_family(shown, table)]
+    for name, own in variants.items():
+        where = f"variants.{name}"
+        families.append(_family(shown, shared | _table(shown, own, where) | {"name": name}, where))
+    return tuple(families)
 
 
-def _variants(shown: str, table: object) -> dict[str, dict[str, Any]]:
+def _table(shown: str, value: object, where: str) -> dict[str, Any]:
     try:
-        return msgspec.convert(table, dict[str, dict[str, Any]])
+        return msgspec.convert(value, dict[str, Any])
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{shown}: {_explained(str(error), 'variants')}") from None
+        raise ConfigError(f"{shown}: {_explained(str(error), where)}") from None
 
 
 def _family(shown: str, table: dict[str, Any], where: str = "") -> Family:

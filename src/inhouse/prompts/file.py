@@ -24,12 +24,12 @@ def about(path: str, language: str) -> str:
     return "\n".join(said) + "\n\n" if said else ""
 
 
-def comment(text: str, path: str, language: str) -> str:
+def comment(text: str, path: str, language: str, indent: str = "") -> str:
     """Return `text` as line comments of the file's language; ``//`` where it is unknown."""
     name = PurePosixPath(path).name.lower()
     kind = language.lower() or name.rpartition(".")[2]
     marker = MARKERS.get(kind, "//")
-    return "".join(f"{marker} {line}".rstrip() + "\n" for line in text.splitlines())
+    return "".join(f"{indent}{marker} {line}".rstrip() + "\n" for line in text.splitlines())
 
 
 def line(text: str) -> str:

@@ -53,16 +53,28 @@ def _chat(request: GenerationRequest, family: Family, budget: Budget) -> Rendere
 
 
 def _text(request: GenerationRequest, family: Family, budget: Budget) -> Rendered:
-    """Put the instruction as a comment at the cursor: what a base model understands best."""
+    """Put the instruction as a comment at the cursor: what a base model understands best.
+
+    On a blank line the comment takes over its indentation, and so does the line below it.
+    """
     wanted = request.params.max_tokens
-    remark = comment(request.instruction, request.path, request.language)
+    line = request.prefix.rpartition("\n")[2]
+    indent = line if not line.strip() else ""
+    remark = comment(request.instruction, request.path, request.language, indent)
     hidden = found(remark, family.tokens)
     above = raw.header(family, request.path)
-    empty = size(raw.with_header(family, above, "\n", ""))
+    empty = size(raw.with_header(family, above, "\n" + indent, ""))
     remark = head(disarm(remark, family.tokens), max(0, budget.room(wanted) - empty))
-    code = hole(request.prefix, request.suffix, family, budget, wanted, empty + size(remark))
+    code = hole(
+        request.prefix.removesuffix(indent),
+        request.suffix,
+        family,
+        budget,
+        wanted,
+        empty + size(remark),
+    )
     joint = "" if not code.prefix or code.prefix.endswith("\n") else "\n"
-    prefix = code.prefix + joint + remark
+    prefix = code.prefix + joint + remark + indent
     return rendered(
         Text(raw.with_header(family, above, prefix, code.suffix)),
         request.params,

@@ -11,6 +11,7 @@ from inhouse.families import Sampling
 from inhouse.prompts.budget import Budget, size
 
 MESSAGE_TOKENS = 8  # what a chat template adds to a message, generously
+SPREAD = 0.4  # temperature for several choices: greedy ones would all be the same
 
 
 class Rendered(Struct, frozen=True, kw_only=True):
@@ -36,10 +37,14 @@ def rendered(
 ) -> Rendered:
     """Join the caller's params with the family's: the caller's win, stops add up."""
     temperature, top_p = params.temperature, params.top_p
+    if temperature is None:
+        temperature = sampling.temperature
+        if temperature == 0 and params.n > 1:
+            temperature = SPREAD
     filled = msgspec.structs.replace(
         params,
         max_tokens=budget.output(params.max_tokens, tokens(prompt, budget)),
-        temperature=sampling.temperature if temperature is None else temperature,
+        temperature=temperature,
         top_p=sampling.top_p if top_p is None else top_p,
         stop=tuple(dict.fromkeys((*params.stop, *stop))),
     )

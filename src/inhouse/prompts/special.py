@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import groupby
 
 
 def disarm(text: str, tokens: tuple[str, ...]) -> str:
@@ -11,27 +12,40 @@ def disarm(text: str, tokens: tuple[str, ...]) -> str:
 
     ``<|fim_middle|>`` becomes ``< |fim_middle|>``, which people read and no tokenizer takes for the
     token. What already has that form gets one blank more, so that `restore` can undo it exactly.
+    Both rely on what a `Family` checks: no token hides the start of another one.
     """
     return _armed(tokens).sub(r"\g<0> ", text) if tokens else text
 
 
 def restore(text: str, tokens: tuple[str, ...]) -> str:
     """Undo `disarm`, in an answer that repeats disarmed code."""
-    return _disarmed(tokens).sub(lambda match: match[0][0], text) if tokens else text
+    return _disarmed(tokens).sub(lambda found: found[0][:-1], text) if tokens else text
 
 
 def found(text: str, tokens: tuple[str, ...]) -> tuple[str, ...]:
     """Return those of `tokens` that `text` holds, disarmed or not."""
+    if not tokens or _armed(tokens).search(text) is None:
+        return ()
     return tuple(each for each in tokens if _armed((each,)).search(text))
 
 
 @lru_cache(maxsize=256)
 def _armed(tokens: tuple[str, ...]) -> re.Pattern[str]:
     """Match the first character of a token, whatever blanks stand behind it already."""
-    return re.compile("|".join(f"{re.escape(t[0])}(?= *{re.escape(t[1:])})" for t in tokens))
+    return _pattern(tokens, "")
 
 
 @lru_cache(maxsize=256)
 def _disarmed(tokens: tuple[str, ...]) -> re.Pattern[str]:
     """Match the first character of a disarmed token with its first blank."""
-    return re.compile("|".join(f"{re.escape(t[0])} (?= *{re.escape(t[1:])})" for t in tokens))
+    return _pattern(tokens, " ")
+
+
+def _pattern(tokens: tuple[str, ...], blank: str) -> re.Pattern[str]:
+    """Match one of the few first characters, then look at the rest: the scan stays fast."""
+    return re.compile(
+        "|".join(
+            f"{re.escape(head)}{blank}(?= *(?:{'|'.join(re.escape(each[1:]) for each in group)}))"
+            for head, group in groupby(sorted(tokens), key=lambda token: token[0])
+        )
+    )
