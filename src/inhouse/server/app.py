@@ -9,7 +9,7 @@ from inhouse.errors import UnknownEndpointError
 from inhouse.gateway import Gateway
 from inhouse.records.recording import Recording
 from inhouse.server import health, openapi, operation, pages
-from inhouse.server.api import openai, registry
+from inhouse.server.api import openai, operations
 from inhouse.server.asgi import Application, Receive, Scope, Send
 from inhouse.server.errors import problem
 from inhouse.server.exchange import Exchange, request_id
@@ -24,7 +24,7 @@ def app(gateway: Gateway) -> Application:
     """Return the application that serves `gateway`."""
     endpoints = [
         *openai.ENDPOINTS,
-        *registry.ENDPOINTS,
+        *operations.ENDPOINTS,
         *openapi.ENDPOINTS,
         *health.ENDPOINTS,
         *pages.ENDPOINTS,

@@ -48,7 +48,7 @@ _STATUSES: tuple[tuple[type[InhouseError], int, str, str], ...] = (
     (RequestError, 400, "invalid_request_error", "malformed"),
     (NotFoundError, 404, "invalid_request_error", "not_found"),
     (ConflictError, 409, "invalid_request_error", "conflict"),
-    (StoreError, 500, "server_error", "store_failed"),
+    (StoreError, 503, "server_error", "store_failed"),
     (ConfigError, 422, "invalid_request_error", "invalid_configuration"),
 )
 """First match wins, so subclasses stand before their parents."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 import inhouse
-from inhouse.server.api.registry import OPERATIONS
+from inhouse.server.api.operations import OPERATIONS
 from inhouse.server.exchange import Exchange
 from inhouse.server.operation import ErrorAnswer, Operation
 from inhouse.server.router import Endpoint
@@ -127,10 +127,10 @@ def _success(operation: Operation, reference: dict[int, Any]) -> dict[str, Any]:
 def _possible_errors(operation: Operation) -> list[int]:
     possible = [401, 403]
     if operation.body is not None:
-        possible += [400, 413, 422]
+        possible += [400, 404, 413, 422]
     if operation.query is not None:
         possible += [422]
-    if "{" in operation.path:
+    if "{" in operation.path or operation.query is not None:
         possible += [404]
     if operation.writes:
         possible += [409]

@@ -30,9 +30,9 @@ def _invalid(why: str) -> InvalidValueError:
     sentence, _, path = why.partition(" - at `$")
     if path:
         param = path.rstrip("`").removeprefix(".")
-        return InvalidValueError(f"'{param}' is wrong: {sentence}.", param=param)
+        return InvalidValueError(f"'{param}' is wrong: {_lowered(sentence)}.", param=param)
     missing = why.partition("missing required field `")[2].rstrip("`")
-    return InvalidValueError(f"The body is wrong: {why}.", param=missing or None)
+    return InvalidValueError(f"The body is wrong: {_lowered(why)}.", param=missing or None)
 
 
 def _reason(error: Exception) -> str:
@@ -41,3 +41,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is not UTF-8"
     return str(error).removeprefix("JSON is malformed: ") or "it is malformed"
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -1,26 +1,22 @@
-"""The admin API: everything in the registry, as a table of operations under ``/api/v1``."""
+"""What the operations of the admin API do: ask or change the registry, in the caller's name."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from inhouse.core.catalog import Deployment, Feature, Route, Settings
 from inhouse.core.secret import Secret
 from inhouse.errors import ConflictError, InvalidValueError, NotFoundError
 from inhouse.families import Family
 from inhouse.server.api import shapes
-from inhouse.server.operation import Call, Operation
-
-
-class FamilyList(Struct, frozen=True):
-    """All model families by name."""
-
-    data: list[Family]
+from inhouse.server.operation import Call
+from inhouse.store import Filter
 
 
 async def list_deployments(call: Call) -> shapes.DeploymentList:
@@ -117,7 +113,7 @@ async def show_settings(call: Call) -> Settings:
 
 
 async def change_settings(call: Call) -> Settings:
-    """``PATCH /api/v1/settings``: those left out stay as they are."""
+    """``PATCH /api/v1/settings``: those left out stay; null gives one its default back."""
     given = {
         name: value
         for name, value in msgspec.structs.asdict(call.body).items()
@@ -128,9 +124,9 @@ async def change_settings(call: Call) -> Settings:
     return call.gateway.catalog.settings
 
 
-async def list_families(call: Call) -> FamilyList:
+async def list_families(call: Call) -> shapes.FamilyList:
     """``GET /api/v1/families``."""
-    return FamilyList(list(call.gateway.families))
+    return shapes.FamilyList(list(call.gateway.families))
 
 
 async def show_family(call: Call) -> Family:
@@ -140,8 +136,42 @@ async def show_family(call: Call) -> Family:
 
 async def list_traces(call: Call) -> shapes.TraceList:
     """``GET /api/v1/traces``."""
-    gateway = call.gateway
-    return shapes.TraceList(await asyncio.to_thread(gateway.registry.list_traces, call.query.limit))
+    asked: shapes.TraceQuery = call.query
+    wanted = msgspec.structs.asdict(asked)
+    limit, before = wanted.pop("limit"), wanted.pop("before")
+    traces = call.gateway.registry.traces
+    found = await asyncio.to_thread(
+        traces.list_traces, limit, before=before, where=Filter(**wanted)
+    )
+    return shapes.TraceList(list(found))
+
+
+async def list_revisions(call: Call) -> shapes.RevisionList:
+    """``GET /api/v1/revisions``."""
+    asked: shapes.RevisionQuery = call.query
+    found = await asyncio.to_thread(
+        call.gateway.registry.revisions, asked.limit, before=asked.before
+    )
+    return shapes.RevisionList([shapes.revision_summary(each) for each in found])
+
+
+async def show_revision(call: Call) -> shapes.RevisionView:
+    """``GET /api/v1/revisions/{number}``: with its diff."""
+    found = await asyncio.to_thread(call.gateway.registry.show, _number(call))
+    return shapes.revision_view(found)
+
+
+async def roll_back(call: Call) -> shapes.ChangeList:
+    """``POST /api/v1/revisions/{number}/rollback``: what is not declared is again as it was."""
+    changes = await _change(call, call.gateway.registry.rollback, _number(call))
+    return shapes.ChangeList(call.gateway.catalog.revision, list(changes))
+
+
+def _number(call: Call) -> int:
+    text = call.variables["number"]
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise NotFoundError(f"There is no revision '{text[:20]}'.", param="number")
+    return int(text)
 
 
 def _deployment(call: Call) -> Deployment:
@@ -188,173 +218,3 @@ async def _change(call: Call, change: Callable[..., Any], *what: object) -> Any:
     changed = await asyncio.to_thread(change, *what, author=call.caller.name)
     await call.gateway.refresh()
     return changed
-
-
-_EXAMPLE_DEPLOYMENT = {
-    "family": "codestral",
-    "identifier": "custom_openai/codestral",
-    "endpoint": "http://127.0.0.1:8000/v1",
-    "api_key": "the upstream's key",
-}
-
-OPERATIONS = (
-    Operation(
-        method="GET",
-        path="/api/v1/deployments",
-        summary="List deployments",
-        tag="deployments",
-        run=list_deployments,
-        answer=shapes.DeploymentList,
-    ),
-    Operation(
-        method="POST",
-        path="/api/v1/deployments",
-        summary="Add a deployment",
-        tag="deployments",
-        run=add_deployment,
-        body=shapes.NewDeployment,
-        answer=shapes.DeploymentView,
-        status=201,
-        writes=True,
-        example={"name": "codestral on vLLM", **_EXAMPLE_DEPLOYMENT},
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/deployments/{name}",
-        summary="Show a deployment",
-        tag="deployments",
-        run=show_deployment,
-        answer=shapes.DeploymentView,
-    ),
-    Operation(
-        method="PUT",
-        path="/api/v1/deployments/{name}",
-        summary="Add or replace a deployment",
-        tag="deployments",
-        run=put_deployment,
-        body=shapes.DeploymentBody,
-        answer=shapes.DeploymentView,
-        writes=True,
-        example=_EXAMPLE_DEPLOYMENT,
-    ),
-    Operation(
-        method="DELETE",
-        path="/api/v1/deployments/{name}",
-        summary="Remove a deployment",
-        tag="deployments",
-        run=remove_deployment,
-        status=204,
-        writes=True,
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/routes",
-        summary="List what serves each feature",
-        tag="routes",
-        run=list_routes,
-        answer=shapes.RouteList,
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/routes/{feature}",
-        summary="Show what serves a feature",
-        tag="routes",
-        run=show_route,
-        answer=shapes.RouteView,
-    ),
-    Operation(
-        method="PUT",
-        path="/api/v1/routes/{feature}",
-        summary="Assign deployments to a feature, or disable it",
-        tag="routes",
-        run=put_route,
-        body=shapes.RouteBody,
-        answer=shapes.RouteView,
-        writes=True,
-        example={"deployments": ["codestral on vLLM"]},
-    ),
-    Operation(
-        method="DELETE",
-        path="/api/v1/routes/{feature}",
-        summary="Remove a feature's own route, so that it inherits",
-        tag="routes",
-        run=remove_route,
-        answer=shapes.RouteView,
-        writes=True,
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/keys",
-        summary="List API keys",
-        tag="keys",
-        run=list_keys,
-        answer=shapes.KeyList,
-    ),
-    Operation(
-        method="POST",
-        path="/api/v1/keys",
-        summary="Make an API key, shown in this answer only",
-        tag="keys",
-        run=create_key,
-        body=shapes.NewKey,
-        answer=shapes.CreatedKey,
-        status=201,
-        writes=True,
-        example={"name": "ada", "role": "developer"},
-    ),
-    Operation(
-        method="DELETE",
-        path="/api/v1/keys/{name}",
-        summary="Revoke an API key",
-        tag="keys",
-        run=revoke_key,
-        status=204,
-        writes=True,
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/settings",
-        summary="Show the settings",
-        tag="settings",
-        run=show_settings,
-        answer=Settings,
-    ),
-    Operation(
-        method="PATCH",
-        path="/api/v1/settings",
-        summary="Change settings",
-        tag="settings",
-        run=change_settings,
-        body=shapes.SettingsChange,
-        answer=Settings,
-        writes=True,
-        example={"completion_max_tokens": 64},
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/families",
-        summary="List model families",
-        tag="families",
-        run=list_families,
-        answer=FamilyList,
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/families/{name}",
-        summary="Show a model family",
-        tag="families",
-        run=show_family,
-        answer=Family,
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/traces",
-        summary="List traces, newest first",
-        tag="traces",
-        run=list_traces,
-        query=shapes.ListQuery,
-        answer=shapes.TraceList,
-    ),
-)
-
-ENDPOINTS = tuple(operation.endpoint() for operation in OPERATIONS)

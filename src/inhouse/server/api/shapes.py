@@ -8,9 +8,14 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from inhouse.core.catalog import ApiKey, Catalog, Deployment, Feature, Role, Settings
-from inhouse.core.trace import Trace
+from inhouse.core.trace import Outcome, Trace
+from inhouse.families import Family
+from inhouse.store import Change, Revision
 
 Limit = Annotated[int, Meta(ge=1, le=1000, description="How many, newest first.")]
+
+Word = Annotated[str, Meta(min_length=1, max_length=256, pattern="^[^\\x00]*$")]
+Time = Annotated[float, Meta(ge=0, le=1e12)]
 
 
 class DeploymentView(Struct, frozen=True, kw_only=True):
@@ -114,20 +119,77 @@ class TraceList(Struct, frozen=True):
     data: list[Trace]
 
 
-class ListQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much of a list."""
+class FamilyList(Struct, frozen=True):
+    """All model families by name."""
+
+    data: list[Family]
+
+
+class RevisionSummary(Struct, frozen=True, kw_only=True):
+    """One change of the registry; `at` is a Unix time."""
+
+    number: int
+    at: float
+    author: str
+    summary: str
+
+
+class RevisionView(Struct, frozen=True, kw_only=True):
+    """One change in full: entries before and after, and `diff`, a line a field that differs."""
+
+    number: int
+    at: float
+    author: str
+    summary: str
+    changes: tuple[Change, ...]
+    diff: list[str]
+
+
+class RevisionList(Struct, frozen=True):
+    """Revisions, newest first."""
+
+    data: list[RevisionSummary]
+
+
+class ChangeList(Struct, frozen=True):
+    """What a change did, none where everything was so already; `revision` is the newest one."""
+
+    revision: int
+    changes: list[Change]
+
+
+class RevisionQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which revisions: those below the number `before`."""
 
     limit: Limit = 50
+    before: Annotated[int, Meta(ge=1, le=999_999_999)] | None = None
+
+
+class TraceQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which traces: those that match every filter given, older than the trace `before`.
+
+    `since` and `until` are Unix times.
+    """
+
+    limit: Limit = 50
+    before: Word | None = None
+    caller: Word | None = None
+    model: Word | None = None
+    feature: Feature | None = None
+    outcome: Outcome | None = None
+    request_id: Word | None = None
+    since: Time | None = None
+    until: Time | None = None
 
 
 SettingsChange: Any = msgspec.defstruct(
     "SettingsChange",
-    [(each.name, each.type | UnsetType, UNSET) for each in msgspec.structs.fields(Settings)],
+    [(each.name, each.type | None | UnsetType, UNSET) for each in msgspec.structs.fields(Settings)],
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
 )
-"""The settings to change; those left out stay as they are."""
+"""The settings to change; null gives one its default back, those left out stay as they are."""
 
 
 def deployment_view(deployment: Deployment) -> DeploymentView:
@@ -163,4 +225,26 @@ def key_view(key: ApiKey) -> KeyView:
         models=key.models,
         declared=key.declared,
         created_at=key.created_at,
+    )
+
+
+def revision_summary(revision: Revision) -> RevisionSummary:
+    """Return a revision without what it changed."""
+    return RevisionSummary(
+        number=revision.number,
+        at=revision.at,
+        author=revision.author,
+        summary=revision.summary,
+    )
+
+
+def revision_view(revision: Revision) -> RevisionView:
+    """Return a revision with its diff."""
+    return RevisionView(
+        number=revision.number,
+        at=revision.at,
+        author=revision.author,
+        summary=revision.summary,
+        changes=revision.changes,
+        diff=revision.lines(),
     )
