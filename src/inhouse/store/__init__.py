@@ -1,0 +1,7 @@
+"""The registry and the traces in a database: SQLite by default, PostgreSQL by URL."""
+
+from inhouse.store.changes import Change, Kind, Revision
+from inhouse.store.registry import Registry
+from inhouse.store.traces import Filter, Traces
+
+__all__ = ["Change", "Filter", "Kind", "Registry", "Revision", "Traces"]

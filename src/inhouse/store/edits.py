@@ -1,0 +1,129 @@
+"""The ways to change the registry, each from a state to the wanted one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from inhouse.core.catalog import ApiKey, Declared, Deployment
+from inhouse.core.naming import did_you_mean
+from inhouse.errors import ConflictError, NotFoundError
+from inhouse.store import rules
+from inhouse.store.changes import Change, Document, Kind, State, difference
+from inhouse.store.documents import Documents, key_document, setting_document
+
+Edit = Callable[[State], State]
+"""From the present state to the wanted one."""
+
+
+def checked(before: State, edit: Edit, *, declare: bool = False) -> tuple[Change, ...]:
+    """Return what `edit` changes; only where it may `declare`, declared entries too.
+
+    Raises:
+        ConflictError: it would change a declared entry, or remove a deployment in use.
+        NotFoundError: a route names a deployment that does not exist.
+
+    """
+    after = edit(before)
+    changes = difference(before, after)
+    if not declare:
+        rules.check_undeclared(changes)
+    rules.check_state(before, after)
+    return changes
+
+
+def put(kind: Kind, name: str, document: Document) -> Edit:
+    """Create or replace an entry."""
+    return lambda state: {**state, (kind, name): document}
+
+
+def put_deployment(documents: Documents, deployment: Deployment) -> Edit:
+    """Create or replace a deployment; an unchanged secret is not sealed again."""
+    key = Kind.DEPLOYMENT, deployment.name
+    return lambda state: {**state, key: documents.deployment(deployment, state)}
+
+
+def remove(kind: Kind, name: str) -> Edit:
+    """Remove an entry; raises `NotFoundError` with the nearest name."""
+
+    def edit(state: State) -> State:
+        if (kind, name) not in state:
+            known = [other for each, other in state if each is kind]
+            raise NotFoundError(
+                f"There is no {kind} '{name}'{did_you_mean(name, known) or '.'}", param=name
+            )
+        return {key: document for key, document in state.items() if key != (kind, name)}
+
+    return edit
+
+
+def create_key(key: ApiKey) -> Edit:
+    """Add a key; raises `ConflictError` where the name is taken."""
+
+    def edit(state: State) -> State:
+        if (Kind.KEY, key.name) in state:
+            raise ConflictError(
+                f"There is a key '{key.name}' already; revoke it first, or take another name.",
+                param="name",
+            )
+        return {**state, (Kind.KEY, key.name): key_document(key, state)}
+
+    return edit
+
+
+def settings(values: Mapping[str, Any]) -> Edit:
+    """Set settings; None resets one to its default."""
+
+    def edit(state: State) -> State:
+        after = dict(state)
+        for name, value in values.items():
+            if value is None:
+                after.pop((Kind.SETTING, name), None)
+            else:
+                after[Kind.SETTING, name] = setting_document(value)
+        return after
+
+    return edit
+
+
+def declare(documents: Documents, declared: Declared) -> Edit:
+    """Put what a file declares in the place of all that was declared before."""
+
+    def edit(state: State) -> State:
+        return undeclared(state) | documents.listed(declared, state, as_declared=True)
+
+    return edit
+
+
+def enter(documents: Documents, listed: Declared, *, prune: bool) -> Edit:
+    """Create and update what a file lists; `prune` removes the others of the kinds it lists."""
+
+    def edit(state: State) -> State:
+        wanted = documents.listed(listed, state, as_declared=False)
+        kinds = {kind for kind, _ in wanted} if prune else set[Kind]()
+        after = {
+            key: document
+            for key, document in state.items()
+            if document["declared"] or key[0] not in kinds
+        }
+        for key, document in wanted.items():
+            present = state.get(key)
+            # An entry that is declared just so is as wanted.
+            same = present is not None and {**present, "declared": False} == document
+            after[key] = present if same and present is not None else document
+        return after
+
+    return edit
+
+
+def restore(then: State) -> Edit:
+    """Bring back all that was not declared in an earlier state; what is declared now stays."""
+    return lambda state: (
+        undeclared(then)
+        | {key: document for key, document in state.items() if document["declared"]}
+    )
+
+
+def undeclared(state: State) -> State:
+    """Return the entries that no file declares."""
+    return {key: document for key, document in state.items() if not document["declared"]}

@@ -1,0 +1,1 @@
+"""One module a schema, in the order of their numbers."""

@@ -1,0 +1,130 @@
+"""The tables, as the newest migration leaves them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA = "0001"
+"""The migration that these tables belong to; a test compares the two."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="Facts on the store itself, such as the check of its sealing key.",
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("family", String, nullable=False),
+    Column("identifier", String, nullable=False),
+    Column("endpoint", String, nullable=False),
+    Column("api_key", Text, nullable=False, comment="Sealed; empty where there is none."),
+    Column("options", JSON, nullable=False),
+    Column("declared", Boolean, nullable=False),
+)
+
+routes = Table(
+    "routes",
+    metadata,
+    Column("feature", String, primary_key=True),
+    Column("disabled", Boolean, nullable=False),
+    Column("declared", Boolean, nullable=False),
+)
+
+# Deferred, so that a change may be written in any order.
+route_deployments = Table(
+    "route_deployments",
+    metadata,
+    Column(
+        "feature",
+        String,
+        ForeignKey(routes.c.feature, deferrable=True, initially="DEFERRED"),
+        primary_key=True,
+    ),
+    Column("position", Integer, primary_key=True, comment="From 0, the best first."),
+    Column(
+        "deployment",
+        String,
+        ForeignKey(deployments.c.name, deferrable=True, initially="DEFERRED"),
+        nullable=False,
+    ),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("digest", String(64), nullable=False, unique=True, comment="SHA-256 in hex."),
+    Column("models", JSON, nullable=False),
+    Column("declared", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False, comment="Unix time in seconds."),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("declared", Boolean, nullable=False),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False, comment="Unix time in seconds."),
+    Column("author", String, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("changes", JSON, nullable=False, comment="Entries before and after; keys sealed."),
+)
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("request_id", String, nullable=False),
+    Column("started_at", Float, nullable=False, comment="Unix time in seconds."),
+    Column("endpoint", String, nullable=False),
+    Column("caller", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("feature", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("duration_ms", Float, nullable=False),
+    Column("first_delta_ms", Float),
+    Column("deployments", JSON, nullable=False),
+    Column("family", String, nullable=False),
+    Column("stream", Boolean, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("deltas", Integer, nullable=False),
+    Column("finish_reason", String, nullable=False),
+    Column("error", String, nullable=False),
+    Index("ix_traces_started_at", "started_at", "id"),
+)
