@@ -1,0 +1,22 @@
+"""Bytes to an upstream and back: our pooled HTTP/1.1 client."""
+
+from inhouse.transport.limits import MAX_CONNECTIONS, Timeouts
+from inhouse.transport.origin import header_block, split
+from inhouse.transport.proxy import Proxy, is_direct, parse_proxy, proxy_for
+from inhouse.transport.response import Response
+from inhouse.transport.tls import Tls
+from inhouse.transport.transport import Transport
+
+__all__ = [
+    "MAX_CONNECTIONS",
+    "Proxy",
+    "Response",
+    "Timeouts",
+    "Tls",
+    "Transport",
+    "header_block",
+    "is_direct",
+    "parse_proxy",
+    "proxy_for",
+    "split",
+]

@@ -1,0 +1,33 @@
+"""How long and how much the transport puts up with."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+HIGH_WATER = 256 * 1024
+"""Bytes of an answer that wait unread before the connection is paused."""
+NOISE = 64 * 1024
+"""Bytes without any body that one answer may hold in a row: headers, trailers, chunk extensions."""
+HEADER_COUNT = 128
+IDLE_SECONDS = 4.0
+"""Below the five seconds after which common model servers close an idle connection."""
+AGE_SECONDS = 300.0
+"""An older connection is not used again, so that a changed DNS entry is noticed."""
+LINGER_SECONDS = 1.0
+"""How long the end of an answer that nobody reads any more is waited for."""
+WAITERS = 1024
+"""Requests that may wait for a connection to one upstream."""
+MAX_CONNECTIONS = 256
+
+
+class Timeouts(Struct, frozen=True, kw_only=True):
+    """Seconds that each phase of a request may take.
+
+    `connect` holds DNS, proxy and TLS. `first_byte` runs until the first byte of the body, since
+    many servers send the headers at once and think afterwards. `total` is all of it.
+    """
+
+    connect: float = 5.0
+    first_byte: float = 60.0
+    between_bytes: float = 30.0
+    total: float = 600.0

@@ -1,0 +1,141 @@
+"""The connections to one origin: last used first out, bounded, waited for in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.transport.connection import Connection
+from inhouse.transport.limits import MAX_CONNECTIONS, WAITERS
+
+Dial = Callable[[Callable[[], Connection], float], Awaitable[Connection]]
+"""Opens a connection made by a factory, within seconds."""
+
+
+class Pool:
+    """Hands out connections to one origin.
+
+    `count` of them exist or are being opened, never more than `limit`. Whoever finds no room waits;
+    a freed connection, or room for a new one, goes to the one that waits longest.
+    """
+
+    def __init__(self, place: str, dial: Dial, emptied: Callable[[], None]) -> None:
+        """Open connections with `dial`; call `emptied` when the last one is gone."""
+        self.limit = MAX_CONNECTIONS
+        self.count = 0
+        self._place = place
+        self._dial = dial
+        self._emptied = emptied
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[Connection] = []
+        self._all: set[Connection] = set()
+        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
+
+    def take(self) -> Connection | None:
+        """Return an idle connection that still works, None where there is none."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable():
+                return connection
+            connection.abort()
+        return None
+
+    async def get(self, seconds: float, patience: float) -> Connection:
+        """Return a new connection, or one that is waited for where there are enough.
+
+        `seconds` limits the opening, `patience` the waiting. Raises UpstreamError.
+        """
+        if self.count >= self.limit:
+            connection = await self._queue(patience)
+            if connection is not None:
+                return connection
+        else:
+            self.count += 1
+        return await self._open(seconds)
+
+    def freed(self, connection: Connection) -> None:
+        """Take back a connection that works."""
+        waiter = self._next()
+        if waiter is None:
+            self._idle.append(connection)
+        else:
+            waiter.set_result(connection)
+
+    def lost(self, connection: Connection) -> None:
+        """Forget a connection that is closed."""
+        if connection in self._all:
+            self._all.remove(connection)
+            with contextlib.suppress(ValueError):
+                self._idle.remove(connection)
+            self._leave()
+
+    def abort(self) -> None:
+        """Close every connection."""
+        for connection in list(self._all):
+            connection.fail(UpstreamFailure.CLOSED, "was left, since inhouse shuts down.")
+
+    async def _open(self, seconds: float) -> Connection:
+        try:
+            connection = await self._dial(self._new, seconds)
+        except BaseException:
+            self._leave()
+            raise
+        self._all.add(connection)
+        if connection.closed:
+            self.lost(connection)
+        return connection
+
+    def _new(self) -> Connection:
+        return Connection(self._loop, self)
+
+    async def _queue(self, patience: float) -> Connection | None:
+        """Wait for a connection, or for room to open one (None)."""
+        if len(self._waiters) >= WAITERS:
+            raise UpstreamError(
+                UpstreamFailure.RATE_LIMITED,
+                f"{WAITERS} requests wait for {self._place} already. It needs more replicas.",
+            )
+        waiter: asyncio.Future[Connection | None] = self._loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(patience):
+                return await waiter
+        except BaseException as error:
+            self._give_back(waiter)
+            if isinstance(error, TimeoutError):
+                raise UpstreamError(
+                    UpstreamFailure.TIMEOUT,
+                    f"All {self.limit} connections to {self._place} were busy for {patience:g} s"
+                    " (max_connections).",
+                ) from None
+            raise
+
+    def _give_back(self, waiter: asyncio.Future[Connection | None]) -> None:
+        """Pass on what a waiter was given in the moment in which it gave up."""
+        if not waiter.done() or waiter.cancelled():
+            with contextlib.suppress(ValueError):
+                self._waiters.remove(waiter)
+        elif (connection := waiter.result()) is not None:
+            self.freed(connection)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Pass the room of a connection on, or count it as free."""
+        waiter = self._next()
+        if waiter is not None:
+            waiter.set_result(None)
+            return
+        self.count -= 1
+        if not self.count:
+            self._emptied()
+
+    def _next(self) -> asyncio.Future[Connection | None] | None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                return waiter
+        return None

@@ -1,0 +1,95 @@
+"""The one HTTP client: pooled HTTP/1.1, aborts at once, follows nothing, says what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+
+from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.transport.connection import Connection
+from inhouse.transport.dialling import dial
+from inhouse.transport.limits import MAX_CONNECTIONS, Timeouts
+from inhouse.transport.origin import Origin, prepared
+from inhouse.transport.pool import Pool
+from inhouse.transport.proxy import Proxy
+from inhouse.transport.response import Response
+from inhouse.transport.tls import Contexts, Tls
+
+_DEFAULT = Timeouts()
+
+
+class Transport:
+    """Sends requests over pooled connections; belongs to one event loop."""
+
+    def __init__(self) -> None:
+        """Open nothing yet."""
+        self._pools: dict[Origin, Pool] = {}
+        self._contexts = Contexts()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: bytes = b"",
+        body: bytes = b"",
+        *,
+        tls: Tls | None = None,
+        proxy: Proxy | None = None,
+        timeouts: Timeouts = _DEFAULT,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> Response:
+        """Send a request and return its answer as soon as status and headers are there.
+
+        `headers` come from `header_block`; ``Host`` and ``Content-Length`` are added. Cancelling
+        aborts the request in any phase. Redirects are answers like others.
+
+        Raises:
+            UpstreamError: there is no answer. A request of which a single byte was sent is never
+                sent again.
+
+        """
+        origin, opening = prepared(method, url, tls, proxy)
+        message = b"".join((opening, headers, b"content-length: %d\r\n\r\n" % len(body), body))
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pool(origin)
+        pool.limit = max_connections
+        expires = asyncio.get_running_loop().time() + timeouts.total
+        response = Response(origin.place, timeouts, expires)
+        connection = pool.take()
+        while connection is None or not connection.send(message, response):
+            connection = pool.take() or await self._fresh(pool, origin, timeouts)
+        await response.head()
+        if origin.secure:
+            self._contexts.remember(origin.tls, origin.host, connection.ssl_object())
+        return response
+
+    def connections(self) -> int:
+        """Count the connections that exist or are being opened."""
+        return sum(pool.count for pool in self._pools.values())
+
+    async def aclose(self) -> None:
+        """Abort what runs and close every connection."""
+        for pool in list(self._pools.values()):
+            pool.abort()
+        # Transports tell of their end one turn of the loop later.
+        await asyncio.sleep(0)
+
+    async def _fresh(self, pool: Pool, origin: Origin, timeouts: Timeouts) -> Connection:
+        patience = min(timeouts.first_byte, timeouts.total)
+        connection = await pool.get(min(timeouts.connect, timeouts.total), patience)
+        if connection.closed:
+            raise UpstreamError(
+                UpstreamFailure.CLOSED, f"{origin.place} closes each connection at once."
+            )
+        return connection
+
+    def _pool(self, origin: Origin) -> Pool:
+        pool = self._pools[origin] = Pool(
+            origin.place,
+            lambda new, seconds: dial(origin, self._contexts, new, seconds),
+            lambda: self._forget(origin),
+        )
+        return pool
+
+    def _forget(self, origin: Origin) -> None:
+        self._pools.pop(origin, None)
