@@ -25,10 +25,10 @@ class Kept:
         self.rows: list[Trace] = []
         self.refuses = False
 
-    def append(self, traces: Sequence[Trace]) -> None:
+    def append(self, batch: Sequence[Trace]) -> None:
         if self.refuses:
             raise StoreError("The store is away.")
-        self.rows.extend(traces)
+        self.rows.extend(batch)
 
 
 class Desk:

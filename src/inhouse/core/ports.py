@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from inhouse.core.catalog import Deployment, Settings
 from inhouse.core.delta import Delta, Served
+from inhouse.core.documents import Document
 from inhouse.core.prompt import Prompt
 from inhouse.core.requests import Params
 from inhouse.core.trace import Trace
@@ -19,12 +20,14 @@ class ProviderContext(Struct, frozen=True, kw_only=True):
     """What a provider is built with.
 
     `settings` returns the live settings. `cache` is a folder that may be lost at any time.
-    `proxies` are the environment's proxy variables in lower case (``http_proxy`` …).
+    `proxies` are the environment's proxy variables in lower case (``http_proxy`` …). `documents`
+    reads a folder, less the files that its patterns exclude; it blocks, so call it in a thread.
     """
 
     settings: Callable[[], Settings]
     cache: PurePath
     proxies: Mapping[str, str]
+    documents: Callable[[PurePath, Sequence[str]], Iterable[Document]] = lambda _root, _exclude: ()
 
 
 class Provider(Protocol):
@@ -74,6 +77,6 @@ class Warming(Protocol):
 class TraceStore(Protocol):
     """Where traces are kept; called from the writer's thread, never from a request."""
 
-    def append(self, traces: Sequence[Trace]) -> None:
+    def append(self, batch: Sequence[Trace]) -> None:
         """Write a batch in one transaction; raises `StoreError`."""
         ...
