@@ -1,0 +1,1 @@
+"""Grounding: where documents come from."""
