@@ -1,6 +1,7 @@
 // fake_openai: a fast fake of an OpenAI-compatible upstream for measuring a gateway.
 //
-// Linux, epoll, one thread, keep-alive HTTP/1.1, loopback only. It trusts its input: never expose it.
+// Linux, epoll, one thread, keep-alive HTTP/1.1, loopback only. It trusts its input: never expose
+// it.
 //
 //   fake_openai [PORT]      default 9100 on 127.0.0.1, 0 for any free one; prints
 //                           "listening on PORT" when it is ready, and ends by a signal
@@ -8,8 +9,9 @@
 // POST to any path answers as a chat where the path contains "chat", else as a text completion.
 //   "stream": true asks for SSE, "include_usage": true for a last usage event. Fields are found by
 //   text search; nothing is validated, no key is checked.
-// GET /stats tells {"requests","streams","active","aborted","chunks"}. `aborted` counts connections
-//   that the client closed during a stream or before a delayed answer: the measure of cancellation.
+// GET /stats tells {"requests","streams","active","aborted","chunks"}. `active` are the streams and
+//   delayed answers under way; `aborted` counts those whose connection the client closed: the measure
+//   of cancellation.
 // GET of a path with "models" lists one model; any other GET says {"status":"ok"}.
 //
 // The model's name steers the answer by knobs, "-" + letter + number, the first of a letter wins:
@@ -322,6 +324,7 @@ static void answer_post(Connection *connection, const Request *request) {
     append_text(&connection->out, STREAM_HEAD);
     start_timer(connection, now_ns() + (uint64_t)knob(model, 'f', 0) * NS_PER_MS);
   } else if (knob(model, 'r', 0)) {
+    server.active++;
     connection->phase = DELAYED;
     start_timer(connection, now_ns() + (uint64_t)knob(model, 'r', 0) * NS_PER_MS);
   } else {
@@ -418,8 +421,10 @@ static bool take_requests(Connection *connection) {
 // ---- connections ----
 
 static void close_connection(Connection *connection) {
-  if (connection->phase != READY) server.aborted++;
-  if (connection->phase == STREAMING) server.active--;
+  if (connection->phase != READY) {
+    server.aborted++;
+    server.active--;
+  }
   stop_timer(connection);
   close(connection->fd);
   server.connections--;
@@ -475,6 +480,7 @@ static bool serve_socket(Connection *connection, uint32_t events) {
 
 static bool serve_delay(Connection *connection) {
   stop_timer(connection);
+  server.active--;
   connection->phase = READY;
   append_whole_answer(connection);
   return flush(connection) && take_requests(connection);

@@ -10,16 +10,16 @@
 //     -H "k: v"   extra header, repeatable
 //     -s          read answers as streams; the body itself must ask for one ("stream": true)
 //     -R RATE     open loop: so many requests a second over the -c connections. Latency counts from
-//                 the scheduled time, so queueing shows. Without it the loop is closed: a connection
-//                 sends again when its answer is complete.
-// Every request carries "authorization: Bearer sk-1234". With `-w 0` every request is counted, which
-// is what CPU per request needs.
+//                 the scheduled time, so queueing shows. Without it the loop is closed: a
+//                 connection sends again when its answer is complete.
+//     -k KEY      sent as "authorization: Bearer KEY", default sk-1234
+// With `-w 0` every request is counted, which is what CPU per request needs.
 //
 // Output: ok, err (other statuses, broken answers), reconn (connections opened anew), incomplete
 //   (streams without [DONE]), rps, MBps of bodies, el seconds; p50 p90 p99 max mean of a request in
-//   microseconds. With -s also chunks, chunks_s; ttft50 ttft99: first byte of the body; cd50 cd90 cd99
-//   cdmax: one-way delay of each piece that is tagged "@<CLOCK_MONOTONIC ns>" (as fake_openai tags
-//   its tokens), all in microseconds. A run with err, incomplete or unexpected reconn is none.
+//   microseconds. With -s also chunks, chunks_s; ttft50 ttft99: first byte of the body; cd50 cd90
+//   cd99 cdmax: one-way delay of each piece that is tagged "@<CLOCK_MONOTONIC ns>" (as fake_openai
+//   tags its tokens), all in microseconds. A run with err, incomplete or unexpected reconn is none.
 // After -d it waits for answers under way, at most 15 s, with -s 60 s.
 // Exit: 0; 1 wrong usage; 2 cannot connect; 3 too many connections opened anew.
 #define _GNU_SOURCE
@@ -51,10 +51,11 @@ enum {
 };
 
 static const char DONE_MARK[] = "[DONE]";
+static const char LETTERS[] = "p:u:b:c:d:n:sH:k:R:w:";
 
 // ---- samples ----
 
-// Durations in units of 0.1 microseconds: 32 bits hold seven minutes at a resolution below the noise.
+// Durations in units of 0.1 microseconds: 32 bits hold seven minutes, finer than the noise.
 typedef struct {
   uint32_t *units;
   size_t count, capacity;
@@ -112,12 +113,13 @@ typedef struct {
 
 static struct {
   int port, connections;
-  const char *path, *body_file;
+  const char *path, *body_file, *key;
   char headers[MAX_EXTRA_HEADERS];
   double seconds, warm_up, rate;
   long requests; // -1: no limit
   bool stream;
 } options = {.path = "/v1/chat/completions",
+             .key = "sk-1234",
              .connections = 1,
              .seconds = 5,
              .warm_up = 0.5,
@@ -424,7 +426,7 @@ static void run(Connection *connections) {
 
 static void usage(void) {
   fprintf(stderr, "usage: loadgen -p PORT -b BODYFILE [-u PATH] [-c N] [-d SECONDS] [-w SECONDS]\n"
-                  "               [-n N] [-s] [-R RATE] [-H \"name: value\"]...\n");
+                  "               [-n N] [-s] [-R RATE] [-k KEY] [-H \"name: value\"]...\n");
   exit(EXIT_USAGE);
 }
 
@@ -434,7 +436,7 @@ static void add_header(const char *header) {
 }
 
 static void parse_options(int count, char **arguments) {
-  for (int letter; (letter = getopt(count, arguments, "p:u:b:c:d:n:sH:R:w:")) > 0;) switch (letter) {
+  for (int letter; (letter = getopt(count, arguments, LETTERS)) > 0;) switch (letter) {
     case 'p': options.port = parse_port(optarg); break;
     case 'u': options.path = optarg; break;
     case 'b': options.body_file = optarg; break;
@@ -443,6 +445,7 @@ static void parse_options(int count, char **arguments) {
     case 'n': options.requests = atol(optarg); break;
     case 's': options.stream = true; break;
     case 'H': add_header(optarg); break;
+    case 'k': options.key = optarg; break;
     case 'R': options.rate = atof(optarg); break;
     case 'w': options.warm_up = atof(optarg); break;
     default: usage();
@@ -472,9 +475,9 @@ static void build_request(void) {
   char *body = read_file(options.body_file, &body_length), *head;
   int head_length = asprintf(&head,
                              "POST %s HTTP/1.1\r\nhost: 127.0.0.1:%d\r\nuser-agent: loadgen\r\n"
-                             "accept: */*\r\nauthorization: Bearer sk-1234\r\n"
+                             "accept: */*\r\nauthorization: Bearer %s\r\n"
                              "content-type: application/json\r\n%scontent-length: %zu\r\n\r\n",
-                             options.path, options.port, options.headers, body_length);
+                             options.path, options.port, options.key, options.headers, body_length);
   if (head_length < 0) fail("asprintf");
   load.request_length = (size_t)head_length + body_length;
   load.request = resized(head, load.request_length);

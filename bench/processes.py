@@ -80,6 +80,12 @@ def cpu_seconds(pid: int) -> float:
     return sum(_ticks(each) for each in _tree(pid)) / TICKS_A_SECOND
 
 
+def waited_seconds(pid: int) -> float:
+    """Return how long the main threads of a process and its children stood in line for a core."""
+    lines = (Path(f"/proc/{each}/schedstat").read_text() for each in _tree(pid))
+    return sum(int(line.split()[1]) for line in lines) / 1e9
+
+
 def resident_bytes(pid: int) -> int:
     """Return the memory that a process and its children hold, shared pages counted for each."""
     page = os.sysconf("SC_PAGE_SIZE")

@@ -42,7 +42,7 @@ class Downstream(asyncio.Protocol):
         except httptools.HttpParserError:
             self.transport.close()
 
-    def connection_lost(self, _exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's name
         if self._asked is not None:
             self._asked.transport.abort()
 
@@ -112,7 +112,7 @@ class Upstream(asyncio.Protocol):
             downstream.answered()
             self._pool.put(self)
 
-    def connection_lost(self, _exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's name
         self._pool.discard(self)
         if self._downstream is not None:
             self._downstream.answered()

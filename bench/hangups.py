@@ -1,0 +1,85 @@
+"""Whether a caller's hang-up reaches the upstream: a functional test, not a benchmark."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+
+from msgspec import Struct
+
+from loads import CANCELLATIONS, CHAT, KEY, Cancellation
+
+CALLERS = 10
+PATIENCE = 4.0
+READ_PATIENCE = 10.0
+
+
+class HangUps(Struct, frozen=True):
+    """How many upstream connections were closed of those whose caller hung up.
+
+    `milliseconds` are those until the last was closed, None where not all were.
+    """
+
+    phase: str
+    closed: int
+    callers: int
+    milliseconds: float | None
+
+
+def hang_up(port: int, upstream_port: int) -> list[HangUps]:
+    """Hang up on the server at `port` in each phase."""
+    return [_hang_up(case, port, upstream_port) for case in CANCELLATIONS]
+
+
+def _hang_up(case: Cancellation, port: int, upstream_port: int) -> HangUps:
+    before = _stats(upstream_port)
+    callers = [_ask(case, port) for _ in range(CALLERS)]
+    _wait_for(upstream_port, "active", before["active"] + CALLERS)
+    if case.after_first:
+        for caller in callers:
+            _read_token(caller)
+    hung_up = time.perf_counter()
+    for caller in callers:
+        caller.close()
+    aborted = _wait_for(upstream_port, "aborted", before["aborted"] + CALLERS)
+    took = (time.perf_counter() - hung_up) * 1000
+    closed = aborted - before["aborted"]
+    return HangUps(case.title, closed, CALLERS, took if closed >= CALLERS else None)
+
+
+def _ask(case: Cancellation, port: int) -> socket.socket:
+    caller = socket.create_connection(("127.0.0.1", port), READ_PATIENCE)
+    caller.sendall(
+        f"POST {CHAT} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {KEY}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(case.body)}\r\n\r\n".encode()
+        + case.body
+    )
+    return caller
+
+
+def _read_token(caller: socket.socket) -> None:
+    answer = b""
+    while b" tok" not in answer:
+        piece = caller.recv(65536)
+        if not piece:
+            raise ConnectionError(f"The server ended before the first token: {answer!r}")
+        answer += piece
+
+
+def _wait_for(upstream_port: int, count: str, least: int) -> int:
+    """Return the count as soon as it is `least`, or as it is when patience ends."""
+    until = time.monotonic() + PATIENCE
+    while (now := _stats(upstream_port)[count]) < least and time.monotonic() < until:
+        time.sleep(0.002)
+    return now
+
+
+def _stats(upstream_port: int) -> dict[str, int]:
+    connection = http.client.HTTPConnection("127.0.0.1", upstream_port, timeout=READ_PATIENCE)
+    try:
+        connection.request("GET", "/stats")
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()

@@ -1,0 +1,136 @@
+"""What is asked: the loads, their bodies, and the three phases in which callers hang up."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+KEY = "ihk_" + "bench-key-that-guards-nothing".ljust(43, "0")
+"""Declared by the bench for its own gateway, which serves a fake upstream on loopback."""
+
+CHAT = "/v1/chat/completions"
+TEXT = "/v1/completions"
+
+CODE = "def add(a, b):\n    return a + b\n"
+SMALL = 70
+"""Repetitions of `CODE` for a body of about 2.3 kB: what an editor sends around the cursor."""
+LARGE = 1480
+"""Likewise for 50 kB: a chat with some files in it."""
+
+
+class Load(NamedTuple):
+    """One kind of load; `model` steers the fake upstream by its name.
+
+    `connections` are always busy, as far as the server lets them. `seconds` is how long it takes.
+    """
+
+    name: str
+    title: str
+    path: str
+    model: str
+    connections: int
+    stream: bool = False
+    repetitions_of_code: int = SMALL
+    family: str = "general"
+    seconds: float = 3.0
+
+    @property
+    def body(self) -> bytes:
+        """The request that every connection sends."""
+        code = CODE * self.repetitions_of_code
+        asked: dict[str, Any] = {"model": self.model}
+        if self.path == CHAT:
+            asked["messages"] = [{"role": "user", "content": code}]
+        else:
+            asked |= {"prompt": code + "def subtract(a, b):\n    ", "suffix": "\n\n\n" + CODE}
+        return json.dumps(
+            asked | {"max_tokens": 64, "temperature": 0.2, "stream": self.stream}
+        ).encode()
+
+
+LOADS = (
+    Load("chat c1", "chat, 1 connection", CHAT, "general-t64", 1, seconds=2),
+    Load("chat c32", "chat, 32 connections", CHAT, "general-t64", 32),
+    Load(
+        "chat 50 kB c32",
+        "chat, a body of 50 kB, 32 connections",
+        CHAT,
+        "general-t64",
+        32,
+        repetitions_of_code=LARGE,
+    ),
+    Load("completion c1", "completion, 1 connection", TEXT, "codestral-t64", 1, family="codestral"),
+    Load(
+        "completion c32",
+        "completion, 32 connections",
+        TEXT,
+        "codestral-t64",
+        32,
+        family="codestral",
+    ),
+    Load(
+        "chat paced",
+        "chat, 100 streams, a token every 20 ms",
+        CHAT,
+        "general-t100-d20-j1",
+        100,
+        stream=True,
+        seconds=4,
+    ),
+    Load(
+        "chat burst",
+        "chat, 32 streams, tokens without a gap",
+        CHAT,
+        "general-t64-d0",
+        32,
+        stream=True,
+    ),
+    Load(
+        "completion paced",
+        "completion, 100 streams, a token every 20 ms",
+        TEXT,
+        "codestral-t100-d20-j1",
+        100,
+        stream=True,
+        family="codestral",
+        seconds=4,
+    ),
+    Load(
+        "completion burst",
+        "completion, 32 streams, tokens without a gap",
+        TEXT,
+        "codestral-t64-d0",
+        32,
+        stream=True,
+        family="codestral",
+    ),
+)
+
+
+class Cancellation(NamedTuple):
+    """One phase in which a caller hangs up; `after_first` reads a first piece of the answer."""
+
+    title: str
+    model: str
+    stream: bool
+    after_first: bool = False
+    family: str = "general"
+
+    @property
+    def body(self) -> bytes:
+        """The request."""
+        return json.dumps(
+            {
+                "model": self.model,
+                "messages": [{"role": "user", "content": CODE}],
+                "stream": self.stream,
+            }
+        ).encode()
+
+
+CANCELLATIONS = (
+    Cancellation("in mid-stream", "general-t200-d50", stream=True, after_first=True),
+    Cancellation("before the first token", "general-t200-d50-f8000", stream=True),
+    # Both knobs: a gateway may stream from its upstream for a caller who does not.
+    Cancellation("not streaming", "general-t64-f8000-r8000", stream=False),
+)

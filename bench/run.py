@@ -1,0 +1,98 @@
+"""Measure inhouse: what `make bench` runs.
+
+    python bench/run.py [--quick] [--json FILE] [--markdown FILE]
+    python bench/run.py --part gateway --stacks inhouse reference --loads "chat c32"
+
+The whole gateway beside the reference stack and nginx, under the loads of `loads.py`, then the
+repository completer. Progress goes to standard error, the report to standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+import ctools
+from installed import installed_bytes
+from loads import LOADS
+from machine import busy, machine
+from measure import Measured, measure, note
+from processes import TOOL_CORE, free_port, running, wait_for_port
+from report import MIB, figures, markdown
+from stacks import BUILDERS, stacks
+
+REPETITIONS = 3
+QUICKER = 3.0
+QUICK_CURSORS = 100
+
+
+def main() -> int:
+    """Run; return the exit status."""
+    asked = _arguments()
+    if asked.part != "repository":
+        _report(_gateway(asked), asked)
+    return 0 if asked.part == "gateway" else _repository(quick=asked.quick)
+
+
+def _report(measured: list[Measured], asked: argparse.Namespace) -> None:
+    size, packages = installed_bytes("inhouse")
+    conditions = machine() | {
+        "installed": f"{size / MIB:.0f} MiB in {packages} packages besides inhouse",
+        "load average when it began": f"{asked.busy:.2f}",
+    }
+    report = markdown(measured, conditions)
+    print(report)
+    if asked.markdown:
+        asked.markdown.write_text(report)
+    if asked.json:
+        found = {"conditions": conditions, "figures": figures(measured), "measured": measured}
+        asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="one short repetition: a first look")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all runs there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there")
+    parser.add_argument("--part", choices=("all", "gateway", "repository"), default="all")
+    parser.add_argument("--stacks", nargs="+", default=[], choices=BUILDERS, metavar="NAME")
+    parser.add_argument(
+        "--loads", nargs="+", default=[], choices=[load.name for load in LOADS], metavar="NAME"
+    )
+    asked = parser.parse_args()
+    asked.busy = busy()
+    return asked
+
+
+def _gateway(asked: argparse.Namespace) -> list[Measured]:
+    tools = ctools.build()
+    loads = [load for load in LOADS if not asked.loads or load.name in asked.loads]
+    with tempfile.TemporaryDirectory(prefix="inhouse-bench-") as name:
+        folder, port = Path(name), free_port()
+        upstream = [tools.fake_openai, str(port)]
+        with running(TOOL_CORE, upstream, env={}, log=folder / "upstream.log"):
+            wait_for_port(port)
+            return measure(
+                stacks(folder, port, asked.stacks),
+                tools,
+                port,
+                repetitions=1 if asked.quick else REPETITIONS,
+                shorter=QUICKER if asked.quick else 1.0,
+                loads=loads,
+            )
+
+
+def _repository(*, quick: bool) -> int:
+    note("the repository completer")
+    command = [sys.executable, str(Path(__file__).with_name("repository.py"))]
+    few = ["--cursors", str(QUICK_CURSORS)] if quick else []
+    return subprocess.run(command + few, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

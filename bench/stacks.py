@@ -1,0 +1,138 @@
+"""What is measured: the whole gateway, the reference stack, and nginx where it is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from loads import CANCELLATIONS, KEY, LOADS
+from processes import free_port
+
+HERE = Path(__file__).resolve().parent
+SBIN = ("/usr/sbin", "/usr/local/sbin")
+"""Debian puts nginx where the search path of a normal user does not look."""
+
+
+class Stack(NamedTuple):
+    """A server to measure; `version` is for the report.
+
+    `folder` is its own: what it writes stays there.
+    """
+
+    name: str
+    version: str
+    command: Sequence[str | Path]
+    port: int
+    folder: Path
+    metrics_port: int = 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment it runs in: nothing of the user's."""
+        return {"HOME": str(self.folder), "PATH": os.defpath, "LANG": "C.UTF-8"}
+
+
+def stacks(folder: Path, upstream_port: int, only: Sequence[str] = ()) -> list[Stack]:
+    """Write each stack's configuration below `folder`; return them, the gateway first.
+
+    `only` leaves out every stack that it does not name; an empty one leaves out none.
+    """
+    found: list[Stack] = []
+    for name, builder in BUILDERS.items():
+        if only and name not in only:
+            continue
+        own = folder / name
+        own.mkdir(parents=True, exist_ok=True)
+        stack = builder(own, upstream_port)
+        if stack is not None:
+            found.append(stack)
+    return found
+
+
+def _inhouse(folder: Path, upstream_port: int) -> Stack:
+    port, metrics_port = free_port(), free_port()
+    config = folder / "inhouse.toml"
+    # One deployment for each model that a load asks for: the fake upstream is steered by its name.
+    models = {load.model: load.family for load in LOADS} | {
+        case.model: case.family for case in CANCELLATIONS
+    }
+    deployments = "".join(
+        f'[[deployments]]\nname = "{model}"\nfamily = "{family}"\n'
+        f'endpoint = "http://127.0.0.1:{upstream_port}/v1"\n'
+        f'identifier = "custom_openai/{model}"\n\n'
+        for model, family in models.items()
+    )
+    config.write_text(
+        f'[server]\nport = {port}\n\n[metrics]\nport = {metrics_port}\n\n[log]\nformat = "json"\n\n'
+        f'[store]\nurl = "sqlite:///inhouse.db"\n\n{deployments}'
+        f'[[keys]]\nname = "bench"\nrole = "developer"\nkey = "{KEY}"\n'
+    )
+    return Stack(
+        name="inhouse",
+        version=_output(sys.executable, "-c", "import inhouse; print(inhouse.__version__)"),
+        command=(
+            Path(sysconfig.get_path("scripts")) / "inhouse",
+            *("--config", config, "serve"),
+        ),
+        port=port,
+        folder=folder,
+        metrics_port=metrics_port,
+    )
+
+
+def _reference(folder: Path, upstream_port: int) -> Stack:
+    port = free_port()
+    return Stack(
+        name="reference",
+        version="raw server and client, " + sys.implementation.name + " " + sys.version.split()[0],
+        command=(sys.executable, HERE / "reference.py", str(port), str(upstream_port)),
+        port=port,
+        folder=folder,
+    )
+
+
+def _nginx(folder: Path, upstream_port: int) -> Stack | None:
+    search = os.pathsep.join((os.defpath, *SBIN))
+    program = shutil.which("nginx") or shutil.which("nginx", path=search)
+    if program is None:
+        return None
+    port = free_port()
+    config = folder / "nginx.conf"
+    temporary = "".join(
+        f"  {kind}_temp_path {folder}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    config.write_text(
+        f"worker_processes 1;\ndaemon off;\npid {folder}/pid;\nerror_log stderr;\n"
+        "events { worker_connections 4096; }\n"
+        f"http {{\n  access_log off;\n{temporary}"
+        "  upstream fake {\n"
+        f"    server 127.0.0.1:{upstream_port};\n"
+        "    keepalive 256;\n    keepalive_requests 100000000;\n  }\n"
+        f"  server {{\n    listen 127.0.0.1:{port} backlog=2048;\n"
+        "    keepalive_requests 100000000;\n    client_body_buffer_size 128k;\n"
+        "    location / {\n      proxy_pass http://fake;\n      proxy_http_version 1.1;\n"
+        '      proxy_set_header Connection "";\n      proxy_buffering off;\n    }\n  }\n}\n'
+    )
+    version = subprocess.run([program, "-v"], check=True, capture_output=True, text=True).stderr
+    return Stack(
+        name="nginx",
+        version=version.strip().rpartition("/")[2] + ", buffering and access log off",
+        command=(program, "-c", config, "-e", "stderr"),
+        port=port,
+        folder=folder,
+    )
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+BUILDERS = {"inhouse": _inhouse, "reference": _reference, "nginx": _nginx}
+"""The gateway first; each returns None where its server is not installed."""
