@@ -55,8 +55,11 @@ def document() -> dict[str, Any]:
     reference = dict(zip(map(id, shapes), references, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
-        described = _operation(operation, reference)
+        described = _operation(operation, reference, components)
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
+    # What a query holds is described parameter by parameter.
+    for query in {each.query.__name__ for each in OPERATIONS if each.query is not None}:
+        del components[query]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -79,16 +82,18 @@ def document() -> dict[str, Any]:
 
 
 def _shapes() -> list[Any]:
-    found = [each for operation in OPERATIONS for each in (operation.body, operation.answer)]
+    found = [each for one in OPERATIONS for each in (one.body, one.answer, one.query)]
     return [each for each in dict.fromkeys(found) if each is not None]
 
 
-def _operation(operation: Operation, reference: dict[int, Any]) -> dict[str, Any]:
+def _operation(
+    operation: Operation, reference: dict[int, Any], components: dict[str, Any]
+) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.run.__name__,
         "summary": operation.summary,
         "tags": [operation.tag],
-        "parameters": [*_variables(operation), *_query(operation)],
+        "parameters": [*_variables(operation), *_query(operation, components)],
         "responses": {str(operation.status): _success(operation, reference)},
     }
     for status in _possible_errors(operation):
@@ -109,12 +114,20 @@ def _variables(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _query(operation: Operation) -> list[dict[str, Any]]:
+def _query(operation: Operation, components: dict[str, Any]) -> list[dict[str, Any]]:
     if operation.query is None:
         return []
-    schema = msgspec.json.schema(operation.query)
-    fields = schema["$defs"][operation.query.__name__]["properties"]
-    return [{"name": name, "in": "query", "schema": each} for name, each in fields.items()]
+    fields = components[operation.query.__name__]["properties"]
+    return [
+        {"name": name, "in": "query", "schema": _without_null(each)}
+        for name, each in fields.items()
+    ]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a query parameter: one that is not there is left out, never null."""
+    some = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    return some[0] if len(some) == 1 else schema
 
 
 def _success(operation: Operation, reference: dict[int, Any]) -> dict[str, Any]:

@@ -10,13 +10,12 @@ import msgspec
 from msgspec import Struct
 
 from inhouse.core.requests import Caller
-from inhouse.errors import InvalidValueError
 from inhouse.gateway import Gateway
 from inhouse.server import auth
 from inhouse.server.errors import Problem
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
-from inhouse.wire.decoding import decode_json
+from inhouse.wire.decoding import decode_json, invalid
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -97,7 +96,4 @@ def _query(text: str, shape: Any) -> Any:
     try:
         return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
-        sentence, _, path = str(error).partition(" - at `$.")
-        param = path.rstrip("`") or None
-        about = f"The query parameter '{param}'" if param else "The query"
-        raise InvalidValueError(f"{about} is wrong: {sentence}.", param=param) from None
+        raise invalid(error) from None

@@ -20,19 +20,20 @@ def decode_json(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise invalid(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(f"The body is not JSON as RFC 8259 has it: {_reason(error)}.") from None
+        raise RequestError(f"The body is not JSON: {_reason(error)}.") from None
 
 
-def _invalid(why: str) -> InvalidValueError:
-    """Turn msgspec's "Expected `int`, got `str` - at `$.max_tokens`" to a sentence and a param."""
-    sentence, _, path = why.partition(" - at `$")
-    if path:
-        param = path.rstrip("`").removeprefix(".")
-        return InvalidValueError(f"'{param}' is wrong: {_lowered(sentence)}.", param=param)
-    missing = why.partition("missing required field `")[2].rstrip("`")
-    return InvalidValueError(f"The body is wrong: {_lowered(why)}.", param=missing or None)
+def invalid(error: msgspec.ValidationError) -> InvalidValueError:
+    """Turn msgspec's "Expected `int`, got `str` - at `$.limit`" to a sentence about ``limit``."""
+    fault, _, path = str(error).partition(" - at `$")
+    fault = fault[:1].lower() + fault[1:]
+    param = path.rstrip("`").removeprefix(".")
+    if param:
+        return InvalidValueError(f"'{param}' is wrong: {fault}.", param=param)
+    missing = fault.partition("missing required field `")[2].rstrip("`")
+    return InvalidValueError(f"The request is wrong: {fault}.", param=missing or None)
 
 
 def _reason(error: Exception) -> str:
@@ -40,8 +41,4 @@ def _reason(error: Exception) -> str:
         return "it is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is not UTF-8"
-    return str(error).removeprefix("JSON is malformed: ") or "it is malformed"
-
-
-def _lowered(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+    return str(error).removeprefix("JSON is malformed: ")
