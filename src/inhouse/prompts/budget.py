@@ -7,6 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+CONTINUED, CONTINUATION = 0b1100_0000, 0b1000_0000  # the marks of a character's further bytes
+
 Tokens = Annotated[int, Meta(ge=0)]
 
 
@@ -80,7 +82,11 @@ def tail(text: str, room: int) -> str:
         return text
     kept = text[max(0, len(text) - room) :] if room else ""
     if size(kept) > room:
-        kept = kept.encode(errors="surrogatepass")[-room:].decode(errors="ignore")
+        whole = kept.encode(errors="surrogatepass")
+        at = len(whole) - room
+        while at < len(whole) and whole[at] & CONTINUED == CONTINUATION:
+            at += 1
+        kept = whole[at:].decode(errors="surrogatepass")
     start = len(text) - len(kept)
     if start and text[start - 1] != "\n":
         lines = kept[kept.find("\n") + 1 :] if "\n" in kept else ""
@@ -97,6 +103,9 @@ def head(text: str, room: int) -> str:
         return text
     kept = text[:room]
     if size(kept) > room:
-        kept = kept.encode(errors="surrogatepass")[:room].decode(errors="ignore")
+        whole, at = kept.encode(errors="surrogatepass"), room
+        while whole[at] & CONTINUED == CONTINUATION:
+            at -= 1
+        kept = whole[:at].decode(errors="surrogatepass")
     lines = kept[: kept.rfind("\n") + 1]
     return lines if lines.strip() else kept

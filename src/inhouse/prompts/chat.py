@@ -7,9 +7,8 @@ from inhouse.core.prompt import Messages
 from inhouse.core.requests import ChatRequest, Message
 from inhouse.errors import RequestError
 from inhouse.families import Family
-from inhouse.prompts.budget import Budget
 from inhouse.prompts.conversation import fold, joined
-from inhouse.prompts.rendered import Rendered, rendered
+from inhouse.prompts.rendered import Rendered, sampled
 from inhouse.prompts.templates import messages
 
 TEMPLATES = {
@@ -20,10 +19,10 @@ TEMPLATES = {
 }
 
 
-def render_chat(
-    request: ChatRequest, family: Family, budget: Budget, feature: Feature = Feature.CHAT
-) -> Rendered:
+def render_chat(request: ChatRequest, family: Family, feature: Feature = Feature.CHAT) -> Rendered:
     """Render a conversation: untouched for `chat`, with a system text for its sub-features.
+
+    Nothing is cut and no length is set: what to leave out of a conversation is the caller's choice.
 
     Raises:
         RequestError: the family does not chat.
@@ -39,7 +38,8 @@ def render_chat(
     conversation = request.messages
     if template is not None:
         conversation = fold(_opened(conversation, template), family)
-    return rendered(Messages(conversation), request.params, budget, family.sampling.chat)
+    params = sampled(request.params, family.sampling.chat)
+    return Rendered(prompt=Messages(conversation), params=params)
 
 
 def _opened(conversation: tuple[Message, ...], template: str) -> tuple[Message, ...]:

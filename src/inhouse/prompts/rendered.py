@@ -35,20 +35,28 @@ def rendered(
     stop: tuple[str, ...] = (),
     disarmed: tuple[str, ...] = (),
 ) -> Rendered:
-    """Join the caller's params with the family's: the caller's win, stops add up."""
-    temperature, top_p = params.temperature, params.top_p
-    if temperature is None:
-        temperature = sampling.temperature
-        if temperature == 0 and params.n > 1:
-            temperature = SPREAD
+    """Join the caller's params with the family's, and limit the answer to what the window leaves.
+
+    The caller's params win; the family's stops are added to the caller's.
+    """
     filled = msgspec.structs.replace(
-        params,
+        sampled(params, sampling),
         max_tokens=budget.output(params.max_tokens, tokens(prompt, budget)),
-        temperature=temperature,
-        top_p=sampling.top_p if top_p is None else top_p,
         stop=tuple(dict.fromkeys((*params.stop, *stop))),
     )
     return Rendered(prompt=prompt, params=filled, disarmed=disarmed)
+
+
+def sampled(params: Params, sampling: Sampling) -> Params:
+    """Return the params with the family's sampling settings where the caller says nothing."""
+    temperature = sampling.temperature
+    if temperature == 0 and params.n > 1:
+        temperature = SPREAD
+    return msgspec.structs.replace(
+        params,
+        temperature=temperature if params.temperature is None else params.temperature,
+        top_p=sampling.top_p if params.top_p is None else params.top_p,
+    )
 
 
 def tokens(prompt: Prompt, budget: Budget) -> int:

@@ -10,16 +10,20 @@ def split_fim(text: str, families: Families) -> Fim | None:
     """Return the hole in a raw FIM prompt, None where `text` is none.
 
     Each sentinel of the family must stand in the text exactly once: a prompt about sentinels is
-    no FIM prompt. Both orders are understood for every family, also ``prefix suffix S middle P``.
-    Other files above the hole head the prefix, without their special tokens; the last path that
-    a file token announces is the hole's.
+    no FIM prompt. Where families share sentinels, the one counts whose other tokens stand there.
+    Both orders are understood for every family, also ``prefix suffix S middle P``. Other files
+    above the hole head the prefix, without their special tokens; the last path that a file token
+    announces is the hole's.
     """
-    for family in families:
-        if family.fim is not None and all(text.count(each) == 1 for each in family.fim.tokens):
-            found = _split(text, family, family.fim)
-            if found is not None:
-                return found
-    return None
+    fitting = [
+        family
+        for family in families
+        if family.fim is not None and all(text.count(each) == 1 for each in family.fim.tokens)
+    ]
+    if not fitting:
+        return None
+    family = max(fitting, key=lambda each: sum(token in text for token in each.tokens))
+    return None if family.fim is None else _split(text, family, family.fim)
 
 
 def _split(text: str, family: Family, sentinels: Sentinels) -> Fim | None:
@@ -28,7 +32,11 @@ def _split(text: str, family: Family, sentinels: Sentinels) -> Fim | None:
     start = min(text.index(prefix), text.index(suffix))
     path, context = _context(text[:start], family)
     psm = text.startswith(prefix, start)
-    found = _prefix_first(text[start:], sentinels) if psm else _suffix_first(text[start:], family)
+    found = (
+        _prefix_first(text[start:], sentinels)
+        if psm
+        else _suffix_first(text[start:], sentinels, family)
+    )
     if found is None:
         return None
     return Fim(prefix=context + found[0], suffix=found[1], path=path)
@@ -50,11 +58,8 @@ def _prefix_first(hole: str, sentinels: Sentinels) -> tuple[str, str] | None:
     return before + begun, _between(after, sentinels.suffix, sentinels.middle)
 
 
-def _suffix_first(hole: str, family: Family) -> tuple[str, str] | None:
+def _suffix_first(hole: str, sentinels: Sentinels, family: Family) -> tuple[str, str] | None:
     """Split ``suffix S prefix P``, with or without a special token at the end."""
-    sentinels = family.fim
-    if sentinels is None:
-        return None
     after, _, before = hole.partition(sentinels.prefix.strip())
     after = after.removeprefix(sentinels.suffix.strip())
     for token in family.tokens:

@@ -1,0 +1,115 @@
+"""Code is cut at line ends, from the far side of the cursor, and never overflows."""
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from inhouse.prompts import Budget
+from inhouse.prompts.budget import cut, head, size, tail
+
+TEXT = st.text(st.sampled_from("ab \n\r\té日😀\ud800"), max_size=60)
+ROOM = st.integers(0, 80)
+
+
+@given(TEXT, ROOM)
+def test_a_tail_is_the_end_of_its_text_and_fits(text: str, room: int) -> None:
+    kept = tail(text, room)
+    assert text.endswith(kept)
+    assert size(kept) <= room
+    assert kept == text or size(text) > room
+
+
+@given(TEXT, ROOM)
+def test_a_head_is_the_start_of_its_text_and_fits(text: str, room: int) -> None:
+    kept = head(text, room)
+    assert text.startswith(kept)
+    assert size(kept) <= room
+    assert kept == text or size(text) > room
+
+
+@given(TEXT, ROOM)
+def test_cuts_fall_on_line_ends_unless_one_line_is_too_long(text: str, room: int) -> None:
+    kept = tail(text, room)
+    rest = text[: len(text) - len(kept)]
+    if rest and not rest.endswith("\n"):
+        assert not kept.partition("\n")[2].strip(), "a whole line stood there and was not used"
+    kept = head(text, room)
+    if kept != text and not kept.endswith("\n"):
+        assert not kept.rpartition("\n")[0].strip(), "a whole line stood there and was not used"
+
+
+@given(TEXT, ROOM)
+def test_more_room_keeps_at_least_as_much(text: str, room: int) -> None:
+    assert len(tail(text, room)) <= len(tail(text, room + 1))
+    assert len(head(text, room)) <= len(head(text, room + 1))
+
+
+@given(TEXT, TEXT, ROOM, st.tuples(ROOM, ROOM))
+def test_both_sides_fit_together_and_grow_with_the_room(
+    prefix: str, suffix: str, room: int, limits: tuple[int, int]
+) -> None:
+    before, after = cut(prefix, suffix, room, limits)
+    assert prefix.endswith(before)
+    assert suffix.startswith(after)
+    assert size(before) + size(after) <= room
+    assert size(before) <= limits[0]
+    assert size(after) <= limits[1]
+    wider = cut(prefix, suffix, room + 1, limits)
+    assert len(before) <= len(wider[0])
+    assert len(after) <= len(wider[1])
+
+
+@given(TEXT, TEXT)
+def test_what_fits_is_left_alone(prefix: str, suffix: str) -> None:
+    room = size(prefix) + size(suffix)
+    assert cut(prefix, suffix, room, (room, room)) == (prefix, suffix)
+
+
+def test_the_nearest_code_survives() -> None:
+    assert tail("far = 1\nnear = 2\nx = ", 14) == "near = 2\nx = "
+    assert head(" + 1\nnear()\nfar()\n", 14) == " + 1\nnear()\n"
+    assert tail("a_line_that_is_too_long", 8) == "too_long"
+    assert head("a_line_that_is_too_long", 8) == "a_line_t"
+
+
+def test_blank_lines_alone_do_not_displace_code() -> None:
+    assert tail("a_long_line()\n\n    ", 9) == "e()\n\n    "
+    assert head("\n\nend_of_function()", 6) == "\n\nend_"
+
+
+def test_one_side_takes_what_the_other_leaves() -> None:
+    assert cut("p" * 90, "s" * 10, 60, (60, 60)) == ("p" * 50, "s" * 10)
+    assert cut("p" * 10, "s" * 90, 60, (60, 60)) == ("p" * 10, "s" * 50)
+    assert cut("p" * 90, "s" * 90, 60, (80, 20)) == ("p" * 48, "s" * 12)
+
+
+@given(
+    st.integers(1, 10_000),
+    st.integers(1, 10_000),
+    st.none() | st.integers(-3, 20_000),
+    st.floats(0.1, 8),
+    st.integers(0, 100_000),
+)
+def test_prompt_and_answer_fit_the_window(
+    window: int, output: int, wanted: int | None, ratio: float, used: int
+) -> None:
+    budget = Budget(
+        window=window,
+        prefix_tokens=1,
+        suffix_tokens=1,
+        output_tokens=output,
+        characters_per_token=ratio,
+    )
+    room = budget.room(wanted)
+    assume(room > 0)
+    prompt = budget.tokens(min(used, room))
+    answer = budget.output(wanted, prompt)
+    assert answer >= 1
+    assert prompt + answer <= window
+    assert answer <= max(1, output if wanted is None else wanted)
+
+
+def test_a_huge_wish_leaves_half_the_window_to_the_prompt() -> None:
+    budget = Budget(window=1000, prefix_tokens=1, suffix_tokens=1, output_tokens=100)
+    assert budget.reserve(None) == 100
+    assert budget.reserve(900) == 500
+    assert budget.output(900, 200) == 800
