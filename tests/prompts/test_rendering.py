@@ -292,6 +292,9 @@ def test_where_no_system_message_is_understood_the_text_goes_to_the_user() -> No
     assert isinstance(asked.content, list)
     assert [part["type"] for part in asked.content] == ["text", "text"]
     assert asked.content[1:] == parts
+    answered = Message(role="assistant", content="f() it is")
+    system, _ = chat_messages("mistral", Feature.CHAT_FIX, answered)
+    assert system.role == "system", "nowhere else to put it"
 
 
 def chat_messages(family: str, feature: Feature, *messages: Message) -> tuple[Message, ...]:

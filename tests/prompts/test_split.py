@@ -71,6 +71,7 @@ def test_other_files_without_tokens_head_the_prefix() -> None:
         "def f():",
         "<|fim_prefix|>a<|fim_suffix|>b",  # unfinished
         "<|fim_prefix|>a",
+        "<|fim_prefix|>a<|fim_middle|>b<|fim_suffix|>c",  # no family's order
         "<|fim_middle|><|fim_prefix|>a<|fim_suffix|>b",  # no family's order
         "<|fim_prefix|>'<|fim_prefix|>'<|fim_suffix|>b<|fim_middle|>",  # code about sentinels
         "<|fim_prefix|>a<fim_suffix>b<|fim_middle|>",  # two families'

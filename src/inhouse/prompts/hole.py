@@ -8,7 +8,7 @@ from itertools import count
 from msgspec import Struct
 
 from inhouse.families import Family
-from inhouse.prompts.budget import Budget, cut, size
+from inhouse.prompts.budget import Budget, cut
 from inhouse.prompts.special import disarm, found
 
 
@@ -47,8 +47,3 @@ def _markers() -> Iterator[str]:
     yield "{CURSOR}"
     for number in count(2):
         yield f"{{CURSOR-{number}}}"
-
-
-def overhead(*texts: str) -> int:
-    """Return the bytes of a prompt's fixed parts."""
-    return sum(size(text) for text in texts)

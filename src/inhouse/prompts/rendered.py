@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from inhouse.core.prompt import Fim, Messages, Prompt, Text
-from inhouse.core.requests import Message, Params
+from inhouse.core.requests import Params
 from inhouse.families import Sampling
 from inhouse.prompts.budget import Budget, size
 
@@ -60,18 +60,12 @@ def sampled(params: Params, sampling: Sampling) -> Params:
 
 
 def tokens(prompt: Prompt, budget: Budget) -> int:
-    """Estimate a prompt's tokens; parts of a message that are no text count nothing."""
+    """Estimate a prompt's tokens; a message that is no plain text counts only as a message."""
     match prompt:
         case Text(text):
             return budget.tokens(size(text))
         case Fim(prefix=prefix, suffix=suffix):
             return budget.tokens(size(prefix) + size(suffix))
         case Messages(messages):
-            return sum(MESSAGE_TOKENS + budget.tokens(_size(each)) for each in messages)
-
-
-def _size(message: Message) -> int:
-    if message.content is None or isinstance(message.content, str):
-        return size(message.content or "")
-    texts = (part.get("text") for part in message.content)
-    return sum(size(text) for text in texts if isinstance(text, str))
+            texts = (each.content if isinstance(each.content, str) else "" for each in messages)
+            return sum(MESSAGE_TOKENS + budget.tokens(size(text)) for text in texts)
