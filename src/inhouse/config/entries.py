@@ -23,9 +23,9 @@ from inhouse.core.naming import (
     identifier_fault,
     name_fault,
 )
+from inhouse.core.secret import SHORTEST_API_KEY
 
 SECTIONS = ("settings", "deployments", "routes", "keys")
-SHORTEST_KEY = 16
 
 
 def read(document: Document, secrets: Secrets, *, declared: bool) -> Declared:
@@ -111,9 +111,9 @@ def _keys(document: Document, secrets: Secrets, *, declared: bool) -> list[ApiKe
                 f"role: expected one of {', '.join(roles)}{did_you_mean(entry.role, roles)}",
             )
         secret = secrets.resolve(entry.key, f"{label}: key").reveal()
-        if len(secret) < SHORTEST_KEY:
+        if len(secret) < SHORTEST_API_KEY:
             document.fault(
-                label, f"key: shorter than {SHORTEST_KEY} characters; take a long random one"
+                label, f"key: shorter than {SHORTEST_API_KEY} characters; take a long random one"
             )
         key = ApiKey(
             name=entry.name,

@@ -20,6 +20,7 @@ from inhouse.config.environment import (
 )
 from inhouse.config.secrets import Secrets
 from inhouse.config.shape import (
+    SECTIONS,
     Client,
     Config,
     FamiliesConfig,
@@ -29,13 +30,11 @@ from inhouse.config.shape import (
     StoreConfig,
 )
 from inhouse.core.catalog import Declared
-from inhouse.core.secret import Secret
+from inhouse.core.secret import SHORTEST_SEALING_KEY, Secret
 from inhouse.errors import ConfigError
 
 FILE = "inhouse.toml"
 SYSTEM_FOLDER = Path("/etc/inhouse")
-SECTIONS = ("server", "metrics", "store", "log", "families", *entries.SECTIONS)
-SHORTEST_SECRET_KEY = 32
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -170,9 +169,9 @@ def _secret_key(environ: Mapping[str, str]) -> Secret | None:
     value = environ.get("INHOUSE_SECRET_KEY", "").strip()
     if not value:
         return None
-    if len(value) < SHORTEST_SECRET_KEY:
+    if len(value) < SHORTEST_SEALING_KEY:
         raise ConfigError(
-            f"INHOUSE_SECRET_KEY: shorter than {SHORTEST_SECRET_KEY} characters;"
+            f"INHOUSE_SECRET_KEY: shorter than {SHORTEST_SEALING_KEY} characters;"
             " make one with: openssl rand -base64 32"
         )
     return Secret(value)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from inhouse.core.catalog import Declared
+from inhouse.core.catalog import Declared, Settings
 from inhouse.core.secret import Secret
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -124,6 +124,20 @@ class KeyEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     models: Annotated[
         tuple[str, ...], Meta(description="Models that the key may use; none listed: all.")
     ] = ()
+
+
+SECTIONS: dict[str, type[Struct]] = {
+    "server": ServerConfig,
+    "metrics": MetricsConfig,
+    "store": StoreConfig,
+    "log": LogConfig,
+    "families": FamiliesConfig,
+    "settings": Settings,
+    "deployments": DeploymentEntry,
+    "routes": RouteEntry,
+    "keys": KeyEntry,
+}
+"""Every section of the file; the last three are lists."""
 
 
 class Client(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,11 @@
 """A string that does not show itself."""
 
+SHORTEST_API_KEY = 16
+"""Characters of an API key: only its hash is kept, so it must not be guessable."""
+
+SHORTEST_SEALING_KEY = 32
+"""Characters of the key that seals the store's secrets: random, since it is not stretched."""
+
 
 class Secret:
     """Hold a secret so that `repr`, `str` and logs show only whether there is one."""

@@ -13,12 +13,11 @@ from inhouse.core.naming import (
     identifier_fault,
     name_fault,
 )
-from inhouse.core.secret import Secret
+from inhouse.core.secret import SHORTEST_API_KEY, Secret
 from inhouse.errors import ConfigError, ConflictError, NotFoundError
 from inhouse.store.changes import Change, Kind, State
 
 LONGEST_TEXT = 2000
-SHORTEST_KEY = 16
 
 
 def check_deployment(deployment: Deployment) -> None:
@@ -46,14 +45,17 @@ def check_route(route: Route) -> None:
 
 def check_secret(key: Secret) -> None:
     """Raise `ConfigError` where an API key is too short to be hard to guess."""
-    if len(key.reveal()) < SHORTEST_KEY:
-        raise ConfigError(f"The key is shorter than {SHORTEST_KEY} characters.", param="key")
+    if len(key.reveal()) < SHORTEST_API_KEY:
+        raise ConfigError(f"The key is shorter than {SHORTEST_API_KEY} characters.", param="key")
 
 
 def check_key(key: ApiKey) -> None:
     """Raise `ConfigError` where a key cannot be stored as written."""
     if fault := name_fault(key.name):
         raise ConfigError(f"The key cannot be stored: {fault}.", param="name")
+    for model in key.models:
+        if fault := name_fault(model):
+            raise ConfigError(f"The key cannot be stored: models: {fault}.", param="models")
 
 
 def check_settings(values: Mapping[str, object]) -> None:

@@ -19,13 +19,11 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from inhouse.core.secret import Secret
+from inhouse.core.secret import SHORTEST_SEALING_KEY, Secret
 from inhouse.errors import StoreError
 
 VERSION = "v1"
 NONCE_BYTES = 12
-SHORTEST = 32
-"""Characters of a sealing key: it must be random, since it is not stretched."""
 
 
 class Seal:
@@ -34,9 +32,9 @@ class Seal:
     def __init__(self, secret: Secret) -> None:
         """Derive the key from a random string; raises `StoreError` where it is too short."""
         raw = secret.reveal().strip().encode()
-        if len(raw) < SHORTEST:
+        if len(raw) < SHORTEST_SEALING_KEY:
             raise StoreError(
-                f"The store's sealing key is shorter than {SHORTEST} characters;"
+                f"The store's sealing key is shorter than {SHORTEST_SEALING_KEY} characters;"
                 " make one with: openssl rand -base64 32"
             )
         self._cipher = AESGCM(hmac.digest(raw, b"inhouse: seal upstream keys", "sha256"))

@@ -1,0 +1,187 @@
+"""Every change is a revision that can be listed, shown and rolled back."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inhouse.core.catalog import Catalog, Deployment, Feature, Role, Route
+from inhouse.core.secret import Secret
+from inhouse.errors import ConflictError, NotFoundError
+from inhouse.store import Registry
+
+QWEN = Deployment(
+    name="qwen",
+    family="qwen-coder",
+    identifier="custom_openai/qwen",
+    endpoint="http://a/v1",
+    api_key=Secret("the first upstream key"),
+)
+
+
+def changed(**fields: Any) -> Deployment:
+    return msgspec.structs.replace(QWEN, **fields)
+
+
+def test_revisions_say_who_and_what(registry: Registry) -> None:
+    registry.put_deployment(QWEN, author="ada")
+    registry.set_route(Route(feature=Feature.CHAT, deployments=("qwen",)), author="grace")
+    registry.create_key("ci", Role.ADMIN, author="ada")
+
+    listed = registry.revisions()
+
+    assert [(each.number, each.author, each.summary) for each in listed] == [
+        (3, "ada", "create key 'ci'"),
+        (2, "grace", "create route 'chat'"),
+        (1, "ada", "create deployment 'qwen'"),
+    ]
+    assert listed[0].at >= listed[1].at >= listed[2].at > 1_700_000_000
+    assert registry.revisions(1, before=3) == listed[1:2]
+    assert registry.show(2) == listed[1]
+
+
+def test_diff_is_readable_and_hides_keys(registry: Registry) -> None:
+    registry.put_deployment(changed(options={"ca": "ca.pem"}), author="ada")
+    registry.put_deployment(
+        changed(endpoint="http://b/v1", api_key=Secret("the second")), author="ada"
+    )
+    registry.put_deployment(changed(endpoint="http://b/v1", api_key=Secret()), author="ada")
+    registry.put_deployment(changed(endpoint="http://b/v1"), author="ada")
+    registry.put_deployment(changed(), author="ada")
+    registry.remove_deployment("qwen", author="ada")
+
+    assert [registry.show(number).lines() for number in range(1, 7)] == [
+        [
+            "create deployment 'qwen'",
+            "  + api_key: (set)",
+            "  + endpoint: http://a/v1",
+            "  + family: qwen-coder",
+            "  + identifier: custom_openai/qwen",
+            "  + options: {'ca': 'ca.pem'}",
+        ],
+        [
+            "update deployment 'qwen'",
+            "  ~ api_key: (set) -> (changed)",
+            "  ~ endpoint: http://a/v1 -> http://b/v1",
+            "  ~ options: {'ca': 'ca.pem'} -> {}",
+        ],
+        ["update deployment 'qwen'", "  ~ api_key: (set) -> (none)"],
+        ["update deployment 'qwen'", "  ~ api_key: (none) -> (set)"],
+        ["update deployment 'qwen'", "  ~ endpoint: http://b/v1 -> http://a/v1"],
+        [
+            "remove deployment 'qwen'",
+            "  - api_key: (set)",
+            "  - endpoint: http://a/v1",
+            "  - family: qwen-coder",
+            "  - identifier: custom_openai/qwen",
+        ],
+    ]
+
+
+def test_unknown_revision(registry: Registry) -> None:
+    with pytest.raises(NotFoundError, match="no revision 1; the newest is 0"):
+        registry.show(1)
+    with pytest.raises(NotFoundError, match="no revision 7; the newest is 0"):
+        registry.rollback(7, author="ada")
+
+
+def test_rollback_is_a_revision_and_restores_secrets(registry: Registry) -> None:
+    registry.put_deployment(QWEN, author="ada")
+    registry.put_deployment(changed(api_key=Secret("other")), author="ada")
+    registry.remove_deployment("qwen", author="ada")
+
+    changes = registry.rollback(1, author="grace")
+
+    assert [change.title for change in changes] == ["create deployment 'qwen'"]
+    assert registry.snapshot().deployments == {"qwen": QWEN}
+    assert registry.show(4).author == "grace"
+    assert registry.show(4).summary == "roll back to revision 1: create deployment 'qwen'"
+
+
+def test_rollback_to_the_present_changes_nothing(registry: Registry) -> None:
+    registry.put_deployment(QWEN, author="ada")
+
+    assert registry.rollback(1, author="ada") == ()
+    assert registry.revision() == 1
+
+
+def test_rollback_gives_a_key_back_to_its_old_name(registry: Registry) -> None:
+    key = registry.create_key("one", Role.ADMIN, author="ada")
+    registry.revoke_key("one", author="ada")
+    registry.create_key("two", Role.ADMIN, author="ada", key=key)
+
+    registry.rollback(1, author="ada")
+
+    assert [each.name for each in registry.snapshot().keys.values()] == ["one"]
+
+
+names = st.sampled_from(["a", "b", "c"])
+features = st.sampled_from([Feature.COMPLETION, Feature.CHAT, Feature.CHAT_FIX])
+steps = st.one_of(
+    st.builds(
+        lambda name, key, endpoint: (
+            lambda registry: registry.put_deployment(
+                changed(name=name, api_key=Secret(key), endpoint=endpoint), author="ada"
+            )
+        ),
+        names,
+        st.sampled_from(["", "key", "other key"]),
+        st.sampled_from(["http://a", "http://b"]),
+    ),
+    names.map(lambda name: lambda registry: registry.remove_deployment(name, author="ada")),
+    st.builds(
+        lambda feature, served, disabled: (
+            lambda registry: registry.set_route(
+                Route(feature=feature, deployments=tuple(served), disabled=disabled or not served),
+                author="ada",
+            )
+        ),
+        features,
+        st.lists(names, unique=True),
+        st.booleans(),
+    ),
+    features.map(lambda feature: lambda registry: registry.remove_route(feature, author="ada")),
+    st.builds(
+        lambda name, key: (
+            lambda registry: registry.create_key(
+                name, Role.ADMIN, author="ada", key=Secret(key * 16)
+            )
+        ),
+        names,
+        st.sampled_from("xyz"),
+    ),
+    names.map(lambda name: lambda registry: registry.revoke_key(name, author="ada")),
+    st.sampled_from([None, 1, 2]).map(
+        lambda days: lambda registry: registry.change_settings({"trace_days": days}, author="ada")
+    ),
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(steps, max_size=12), st.data())
+def test_rollback_restores_every_state_exactly(
+    registry: Registry, sequence: list[Callable[[Registry], object]], data: st.DataObject
+) -> None:
+    registry.rollback(0, author="ada")
+    states = {registry.revision(): _state(registry)}
+    for step in sequence:
+        before = registry.revision()
+        try:
+            step(registry)
+        except (ConflictError, NotFoundError):
+            assert registry.revision() == before
+        assert registry.revision() in {before, before + 1}
+        states.setdefault(registry.revision(), _state(registry))
+        assert states[registry.revision()] == _state(registry)
+
+    # Forth and back again, so that rollbacks are rolled back too.
+    for number in data.draw(st.lists(st.sampled_from(sorted(states)), min_size=1, max_size=3)):
+        registry.rollback(number, author="ada")
+        assert _state(registry) == states[number]
+
+
+def _state(registry: Registry) -> Catalog:
+    return msgspec.structs.replace(registry.snapshot(), revision=0)
