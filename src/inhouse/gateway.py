@@ -137,7 +137,7 @@ class Gateway:
         self._callers = {
             found: Caller(key.name, key.role, key.models) for found, key in catalog.keys.items()
         }
-        self._readiness.watch(catalog.deployments.values())
+        self._readiness.watch(catalog.deployments)
 
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:

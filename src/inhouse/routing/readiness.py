@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from inhouse.core.catalog import Deployment
 from inhouse.core.ports import Provider, Warming
@@ -16,7 +16,8 @@ class Readiness:
     def __init__(self, provider: Callable[[Deployment], Provider]) -> None:
         """`provider` finds the code that talks to a deployment's upstream."""
         self._provider = provider
-        self._warming: dict[Deployment, asyncio.Task[None]] = {}
+        self._known: dict[str, Deployment] = {}
+        self._warming: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, str] = {}
 
     @property
@@ -24,14 +25,14 @@ class Readiness:
         """The deployments that cannot answer yet, by name, each with the reason in words."""
         return self._waiting
 
-    def watch(self, deployments: Iterable[Deployment]) -> None:
-        """Warm what is new among `deployments`, and forget what is no longer there."""
-        wanted = list(deployments)
-        for gone in [each for each in self._warming if each not in wanted]:
-            self._warming.pop(gone).cancel()
-            self._waiting.pop(gone.name, None)
-        for deployment in wanted:
-            if deployment not in self._warming:
+    def watch(self, deployments: Mapping[str, Deployment]) -> None:
+        """Warm what is new or changed among `deployments`, and forget what is gone."""
+        for name, known in list(self._known.items()):
+            if deployments.get(name) != known:
+                self._forget(name)
+        for name, deployment in deployments.items():
+            if name not in self._known:
+                self._known[name] = deployment
                 self._begin(deployment)
 
     async def aclose(self) -> None:
@@ -49,7 +50,15 @@ class Readiness:
             return
         if isinstance(provider, Warming):
             self._waiting[deployment.name] = "starting"
-            self._warming[deployment] = asyncio.create_task(self._warm(deployment, provider))
+            task = asyncio.create_task(self._warm(deployment, provider))
+            self._warming[deployment.name] = task
+
+    def _forget(self, name: str) -> None:
+        del self._known[name]
+        self._waiting.pop(name, None)
+        task = self._warming.pop(name, None)
+        if task is not None:
+            task.cancel()
 
     async def _warm(self, deployment: Deployment, provider: Warming) -> None:
         def progress(share: float, doing: str) -> None:
