@@ -1,0 +1,136 @@
+"""What is too large, broken or abusive at the HTTP level; and that the connection survives."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.server.serving import ADMIN, Served, configuration, serving
+
+LIMIT = 2048
+CHAT = b'{"model": "nobody", "messages": [{"role": "user", "content": "Hi"}]}'
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncGenerator[Served]:
+    limit = f"max_body_bytes = {LIMIT}"
+    async with serving(configuration(tmp_path, server=limit)) as running:
+        yield running
+
+
+async def talk(served: Served, sent: bytes) -> bytes:
+    """Send bytes, close our side, and return everything that comes back."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(sent)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def head(*lines: str, path: str = "/v1/chat/completions", close: bool = True) -> bytes:
+    last = ["Connection: close"] if close else []
+    start = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {ADMIN}"]
+    return "\r\n".join([*start, *last, *lines, "", ""]).encode()
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def error(answer: bytes) -> dict[str, str]:
+    return msgspec.json.decode(answer.partition(b"\r\n\r\n")[2])["error"]
+
+
+async def test_a_body_that_says_it_is_too_large(served: Served) -> None:
+    answer = await talk(served, head(f"Content-Length: {LIMIT + 1}") + b"x" * (LIMIT + 1))
+    assert status(answer) == 413
+    assert "2,048 bytes" in error(answer)["message"]
+    assert {trace.status for trace in await served.traces()} == {413}
+
+
+async def test_a_body_that_grows_too_large_without_saying(served: Served) -> None:
+    chunk = b"%x\r\n%b\r\n" % (1024, b" " * 1024)
+    answer = await talk(served, head("Transfer-Encoding: chunked") + chunk * 3 + b"0\r\n\r\n")
+    assert status(answer) == 413
+
+
+async def test_a_body_at_the_limit_is_read(served: Served) -> None:
+    body = CHAT.ljust(LIMIT)
+    answer = await talk(served, head(f"Content-Length: {len(body)}") + body)
+    assert (status(answer), error(answer)["code"]) == (404, "model_not_found")
+
+
+async def test_a_body_in_many_pieces_is_joined(served: Served) -> None:
+    pieces = b"".join(b"1\r\n%c\r\n" % byte for byte in CHAT)
+    answer = await talk(served, head("Transfer-Encoding: chunked") + pieces + b"0\r\n\r\n")
+    assert (status(answer), error(answer)["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        head("Content-Length: many"),
+        head("Content-Length: -1"),
+        head("Content-Length: 5", "Content-Length: 6"),
+        head("Bad Header: x"),
+        b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        head("Transfer-Encoding: chunked") + b"zz\r\n",
+    ],
+)
+async def test_what_is_not_http_is_refused_and_closed(served: Served, sent: bytes) -> None:
+    answer = await talk(served, sent)
+    assert status(answer) == 400
+    assert error(answer)["message"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        head("X-Long: " + "x" * 70_000),
+        head(*[f"X-{number}: y" for number in range(300)]),
+        b"GET /" + b"x" * 70_000,
+    ],
+    ids=["long header", "many headers", "long path"],
+)
+async def test_a_head_without_end_is_refused(served: Served, sent: bytes) -> None:
+    assert status(await talk(served, sent)) == 431
+
+
+async def test_a_refusal_keeps_the_connection(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    for _ in range(3):
+        large = head(f"Content-Length: {LIMIT + 1}", close=False) + b"x" * (LIMIT + 1)
+        writer.write(large)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        assert status(answer) == 413
+        length = int(answer.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        await reader.readexactly(length)
+    writer.close()
+
+
+async def test_pipelined_requests_are_answered_in_order(served: Served) -> None:
+    first = head("Content-Length: 2", "X-Request-ID: one", close=False) + b"{}"
+    second = head("Content-Length: 2", "X-Request-ID: two") + b"{}"
+    answer = await talk(served, first + second)
+    assert answer.index(b"x-request-id: one") < answer.index(b"x-request-id: two")
+
+
+async def test_the_server_does_not_name_itself(served: Served) -> None:
+    assert b"\r\nserver:" not in (await talk(served, head("Content-Length: 0"))).lower()
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed"),
+    [("r-1", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ("\u00e9", False)],
+)
+async def test_a_sane_request_id_is_echoed(served: Served, sent: str, echoed: bool) -> None:
+    reply = await served.ask("GET", "/v1/models", headers={"X-Request-ID": sent})
+    assert (reply.headers["x-request-id"] == sent) is echoed
+    (trace,) = await served.traces()
+    assert trace.request_id == reply.headers["x-request-id"]
+    if not echoed:
+        assert trace.request_id == trace.id
