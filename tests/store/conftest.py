@@ -1,5 +1,6 @@
 """Fixtures: an empty store, once in SQLite and once in PostgreSQL."""
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable, Generator
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from inhouse.core.secret import Secret
 from inhouse.store import Registry
+from inhouse.store.database import Database
 from tests.store import postgres
 
 REQUIRED = os.environ.get("INHOUSE_REQUIRE_ENGINES") == "1"  # noqa: TID251 - the runner's switch
@@ -36,7 +39,7 @@ def database(server: str) -> Callable[[], str]:
     def make() -> str:
         name = f"test{next(numbers)}"
         with psycopg.connect(f"{server} user=inhouse dbname=postgres", autocommit=True) as root:
-            root.execute(f"CREATE DATABASE {name}")
+            root.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
         return f"postgresql://inhouse:unused@/{name}?{server}"
 
     return make
@@ -67,6 +70,13 @@ def open_registry(url: str, key_file: Path) -> Generator[Open]:
     yield open_it
     for registry in opened:
         registry.close()
+
+
+@pytest.fixture
+def tables(url: str) -> Generator[Database]:
+    """The test's store, past the registry."""
+    with contextlib.closing(Database(url)) as database:
+        yield database
 
 
 @pytest.fixture

@@ -111,9 +111,7 @@ def test_unknown_names_are_told_with_the_nearest(registry: Registry) -> None:
         registry.revoke_key("ci", author="ada")
     with pytest.raises(NotFoundError, match=r"no route 'chat'\.$"):
         registry.remove_route(Feature.CHAT, author="ada")
-    with pytest.raises(
-        NotFoundError, match=r"the deployment 'codestral onvLLM', which"
-    ):
+    with pytest.raises(NotFoundError, match=r"the deployment 'codestral onvLLM', which"):
         registry.set_route(
             Route(feature=Feature.CHAT, deployments=("codestral onvLLM",)), author="ada"
         )

@@ -118,52 +118,59 @@ def test_rollback_gives_a_key_back_to_its_old_name(registry: Registry) -> None:
     assert [each.name for each in registry.snapshot().keys.values()] == ["one"]
 
 
+Step = Callable[[Registry], object]
+
+
+def put(name: str, key: str, endpoint: str) -> Step:
+    deployment = changed(name=name, api_key=Secret(key), endpoint=endpoint)
+    return lambda registry: registry.put_deployment(deployment, author="ada")
+
+
+def remove(name: str) -> Step:
+    return lambda registry: registry.remove_deployment(name, author="ada")
+
+
+def set_route(feature: Feature, served: list[str], *, disabled: bool) -> Step:
+    off = disabled or not served
+    route = Route(feature=feature, deployments=tuple(served), disabled=off)
+    return lambda registry: registry.set_route(route, author="ada")
+
+
+def remove_route(feature: Feature) -> Step:
+    return lambda registry: registry.remove_route(feature, author="ada")
+
+
+def create_key(name: str, letter: str) -> Step:
+    key = Secret(letter * 16)
+    return lambda registry: registry.create_key(name, Role.ADMIN, author="ada", key=key)
+
+
+def revoke_key(name: str) -> Step:
+    return lambda registry: registry.revoke_key(name, author="ada")
+
+
+def change_setting(days: int | None) -> Step:
+    return lambda registry: registry.change_settings({"trace_days": days}, author="ada")
+
+
 names = st.sampled_from(["a", "b", "c"])
 features = st.sampled_from([Feature.COMPLETION, Feature.CHAT, Feature.CHAT_FIX])
+endpoints = st.sampled_from(["http://a", "http://b"])
 steps = st.one_of(
-    st.builds(
-        lambda name, key, endpoint: (
-            lambda registry: registry.put_deployment(
-                changed(name=name, api_key=Secret(key), endpoint=endpoint), author="ada"
-            )
-        ),
-        names,
-        st.sampled_from(["", "key", "other key"]),
-        st.sampled_from(["http://a", "http://b"]),
-    ),
-    names.map(lambda name: lambda registry: registry.remove_deployment(name, author="ada")),
-    st.builds(
-        lambda feature, served, disabled: (
-            lambda registry: registry.set_route(
-                Route(feature=feature, deployments=tuple(served), disabled=disabled or not served),
-                author="ada",
-            )
-        ),
-        features,
-        st.lists(names, unique=True),
-        st.booleans(),
-    ),
-    features.map(lambda feature: lambda registry: registry.remove_route(feature, author="ada")),
-    st.builds(
-        lambda name, key: (
-            lambda registry: registry.create_key(
-                name, Role.ADMIN, author="ada", key=Secret(key * 16)
-            )
-        ),
-        names,
-        st.sampled_from("xyz"),
-    ),
-    names.map(lambda name: lambda registry: registry.revoke_key(name, author="ada")),
-    st.sampled_from([None, 1, 2]).map(
-        lambda days: lambda registry: registry.change_settings({"trace_days": days}, author="ada")
-    ),
+    st.builds(put, names, st.sampled_from(["", "key", "other key"]), endpoints),
+    names.map(remove),
+    st.builds(set_route, features, st.lists(names, unique=True), disabled=st.booleans()),
+    features.map(remove_route),
+    st.builds(create_key, names, st.sampled_from("xyz")),
+    names.map(revoke_key),
+    st.sampled_from([None, 1, 2]).map(change_setting),
 )
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(steps, max_size=12), st.data())
+@given(sequence=st.lists(steps, max_size=12), data=st.data())
 def test_rollback_restores_every_state_exactly(
-    registry: Registry, sequence: list[Callable[[Registry], object]], data: st.DataObject
+    registry: Registry, sequence: list[Step], data: st.DataObject
 ) -> None:
     registry.rollback(0, author="ada")
     states = {registry.revision(): _state(registry)}
