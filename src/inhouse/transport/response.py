@@ -94,21 +94,25 @@ class Response:
                 raise self._error
             await self._wait()
 
-    async def chunks(self) -> AsyncGenerator[bytes]:
-        """Yield the body as it arrives, never empty pieces.
+    async def next(self) -> bytes:
+        """Return what has arrived of the body, at least a byte; nothing means that it is complete.
 
-        Leaving early, or cancellation, aborts the request. Raises UpstreamError.
+        Cancellation aborts the request. Raises UpstreamError.
         """
+        while True:
+            if self._parts:
+                return self._take()
+            if self._error is not None:
+                raise self._error
+            if self._complete:
+                return b""
+            await self._wait()
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """Yield the body as it arrives; leaving early aborts the request. Raises UpstreamError."""
         try:
-            while True:
-                if self._parts:
-                    yield self._take()
-                elif self._error is not None:
-                    raise self._error
-                elif self._complete:
-                    return
-                else:
-                    await self._wait()
+            while data := await self.next():
+                yield data
         finally:
             self.abort()
 
@@ -121,7 +125,7 @@ class Response:
         """
         parts: list[bytes] = []
         size = 0
-        async for part in self.chunks():
+        while part := await self.next():
             parts.append(part)
             size += len(part)
             if size > limit:

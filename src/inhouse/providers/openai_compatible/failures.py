@@ -1,0 +1,98 @@
+"""Refusals and broken answers as sentences: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from inhouse.core.naming import did_you_mean
+from inhouse.core.prompt import Fim, Messages, Prompt, Text
+from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.providers.openai_compatible.upstream import Upstream
+from inhouse.wire.openai.refusals import Refusal, is_html, quote, retry_after
+from inhouse.wire.sse import LARGEST_EVENT
+
+_ADVICE = {
+    UpstreamFailure.AUTHENTICATION: "refused the API key. Check the deployment's api_key",
+    UpstreamFailure.CONTEXT_LENGTH: "finds the prompt too long for its model",
+    UpstreamFailure.BAD_REQUEST: "refused the request",
+    UpstreamFailure.RATE_LIMITED: "is asked too much",
+    UpstreamFailure.SERVER: "failed. Its log may tell why",
+    UpstreamFailure.NOT_READY: "is still loading its model. Try again soon",
+    UpstreamFailure.TIMEOUT: "gave up, since the request took it too long",
+}
+
+
+def refused(
+    upstream: Upstream, found: Refusal, prompt: str, header: Callable[[str], str]
+) -> UpstreamError:
+    """Return the error for a refusal; quotes the upstream without key and prompt."""
+    said = quote(found.said, upstream.secrets, prompt)
+    failure, what = found.failure, _ADVICE.get(found.failure, "")
+    if 300 <= found.status < 400:
+        target = urlsplit(header("location"))
+        elsewhere = (
+            f" to {target.scheme}://{target.hostname}{target.path}" if target.hostname else ""
+        )
+        failure, said = UpstreamFailure.PROTOCOL, ""
+        what = f"redirects{elsewhere}. Let the endpoint name the real address"
+    elif found.no_route:
+        failure, said = UpstreamFailure.PROTOCOL, ""
+        what = f"has no such route below {upstream.base}. Check the path of the endpoint"
+    elif failure is UpstreamFailure.UNKNOWN_MODEL:
+        model = upstream.deployment.model
+        what = f"does not know the model '{model}'{did_you_mean(model, upstream.names)}"
+    end = "" if what.endswith("?") else "."
+    quoted = f' says: "{said}"' if said else ""
+    return UpstreamError(
+        failure,
+        f"{upstream.place} {what}{end} Its answer, status {found.status},{quoted or ' is empty.'}",
+        status=found.status,
+        retry_after=retry_after(header),
+        param=found.param,
+    )
+
+
+def garbled(upstream: Upstream, body: bytes) -> UpstreamError:
+    """Return the error for an answer that is not of the dialect."""
+    if is_html(body):
+        what = "answered with HTML"
+    elif not body.strip():
+        what = "answered with nothing"
+    else:
+        what = "answered with something that is not of the OpenAI dialect"
+    return UpstreamError(
+        UpstreamFailure.PROTOCOL,
+        f"{upstream.place} {what}; is {upstream.base} the right endpoint?",
+        status=200,
+    )
+
+
+def broken_off(upstream: Upstream) -> UpstreamError:
+    """Return the error for a stream that ends without saying so."""
+    return UpstreamError(
+        UpstreamFailure.CLOSED,
+        f"{upstream.place} closed the stream before its answer was complete. Did it crash?",
+        status=200,
+    )
+
+
+def endless(upstream: Upstream) -> UpstreamError:
+    """Return the error for an event that does not end."""
+    return UpstreamError(
+        UpstreamFailure.PROTOCOL,
+        f"{upstream.place} sent an event of more than {LARGEST_EVENT} bytes; is it a model server?",
+        deployment=upstream.deployment.name,
+        status=200,
+    )
+
+
+def text_of(prompt: Prompt) -> str:
+    """Return the text of a prompt, so that quotations of it can be found."""
+    match prompt:
+        case Text(text):
+            return text
+        case Fim():
+            return prompt.prefix + prompt.suffix
+        case Messages(messages):
+            return "\n".join(str(message.content) for message in messages)

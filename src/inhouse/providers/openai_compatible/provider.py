@@ -1,0 +1,238 @@
+"""The provider of the entry point ``custom_openai``.
+
+Every answer is asked for as a stream, also for callers who want it whole: llama.cpp notices a
+hang-up only while it streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.delta import Delta, Deltas, Served
+from inhouse.core.ports import ProviderContext
+from inhouse.core.prompt import Fim, Messages, Prompt, Text
+from inhouse.core.requests import Params
+from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.providers.openai_compatible.address import root
+from inhouse.providers.openai_compatible.events import LARGEST_ANSWER, Events
+from inhouse.providers.openai_compatible.failures import (
+    broken_off,
+    endless,
+    garbled,
+    refused,
+    text_of,
+)
+from inhouse.providers.openai_compatible.upstream import Upstream
+from inhouse.transport import Response, Timeouts, Transport
+from inhouse.wire.openai.listing import models, tokenize_body, tokens
+from inhouse.wire.openai.outbound import (
+    Habits,
+    Reading,
+    ReportedError,
+    chat_body,
+    completion_body,
+)
+from inhouse.wire.openai.refusals import Refusal, refusal
+from inhouse.wire.sse import EventTooLargeError
+
+LARGEST_REFUSAL = 1024 * 1024
+
+Encode = Callable[[Habits], bytes]
+
+
+class OpenAICompatible:
+    """Talks to upstreams that speak the OpenAI dialect."""
+
+    def __init__(self, context: ProviderContext) -> None:
+        """Open nothing yet."""
+        self._context = context
+        self._transport = Transport()
+        self._upstreams: dict[str, Upstream] = {}
+        self._settings: Settings | None = None
+        self._timeouts = Timeouts()
+
+    def check(self, deployment: Deployment) -> None:
+        """Raise ConfigError, naming the field, where the deployment cannot work as written."""
+        Upstream(deployment, self._context).check()
+
+    def remarks(self, deployment: Deployment) -> list[str]:
+        """Return what works but should be written otherwise, as far as requests have shown."""
+        return list(self._upstream(deployment).remarks)
+
+    async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
+        """Ask the model and yield its answer piece by piece; closing it hangs up at once."""
+        upstream = self._upstream(deployment)
+        route, encode = _asked(deployment, prompt, params)
+        try:
+            response = await self._ask(upstream, route, encode, prompt, params.request_id)
+            try:
+                events, reading = Events(response), Reading()
+                while not reading.done and (found := await events.next()) is not None:
+                    for event in found:
+                        for delta in _read(upstream, reading, event, prompt):
+                            yield delta
+                response.release()
+                if not reading.finished:
+                    raise broken_off(upstream)
+                if (usage := reading.finish()) is not None:
+                    yield usage
+            finally:
+                response.abort()
+        except EventTooLargeError:
+            raise endless(upstream) from None
+        except UpstreamError as error:
+            error.deployment = deployment.name
+            raise
+
+    async def served(self, deployment: Deployment) -> Sequence[Served]:
+        """List the models that the upstream says it serves, with their windows where it tells."""
+        try:
+            upstream = self._upstream(deployment)
+            response = await self._ask(upstream, "/models", None, Text(""), "")
+            body = await response.read(LARGEST_ANSWER)
+            try:
+                found = models(body)
+            except msgspec.DecodeError:
+                raise garbled(upstream, body) from None
+        except UpstreamError as error:
+            error.deployment = deployment.name
+            raise
+        upstream.names = tuple(model.name for model in found)
+        return found
+
+    async def count_tokens(self, deployment: Deployment, text: str) -> int | None:
+        """Count with ``/tokenize``, as vLLM, SGLang and llama.cpp have it; None elsewhere."""
+        upstream = self._upstream(deployment)
+        if not upstream.counts_tokens:
+            return None
+        try:
+            url = root(upstream.base) + "/tokenize"
+            response = await self._send(
+                upstream, "POST", url, tokenize_body(deployment.model, text), ""
+            )
+            body = await response.read(LARGEST_ANSWER)
+        except UpstreamError as error:
+            error.deployment = deployment.name
+            raise
+        count = tokens(body) if response.status == 200 else None
+        if count is None and response.status < 500 and response.status != 429:
+            upstream.counts_tokens = False
+        return count
+
+    async def aclose(self) -> None:
+        """Abort what runs and close every connection."""
+        await self._transport.aclose()
+
+    def _upstream(self, deployment: Deployment) -> Upstream:
+        known = self._upstreams.get(deployment.name)
+        if known is None or (known.deployment is not deployment and known.deployment != deployment):
+            known = self._upstreams[deployment.name] = Upstream(deployment, self._context)
+        return known
+
+    async def _ask(
+        self,
+        upstream: Upstream,
+        route: str,
+        encode: Encode | None,
+        prompt: Prompt,
+        request_id: str,
+    ) -> Response:
+        """Return a 200, having learned where the upstream listens and what it does not take.
+
+        Each refusal teaches at most one thing, so this ends. Raises UpstreamError.
+        """
+        base, habits = upstream.base, upstream.habits
+        while True:
+            body = b"" if encode is None else encode(habits)
+            method = "GET" if encode is None else "POST"
+            response = await self._send(upstream, method, base + route, body, request_id)
+            if response.status == 200:
+                if upstream.alternative:
+                    upstream.settle(base)
+                return response
+            found = refusal(response.status, await response.read(LARGEST_REFUSAL))
+            changed = _changed(habits, found)
+            if changed != habits:
+                habits = upstream.habits = changed
+            elif found.no_route and base == upstream.base and upstream.alternative:
+                base = upstream.alternative
+            else:
+                upstream.alternative = ""
+                await self._learn_names(upstream, found, route)
+                raise refused(upstream, found, text_of(prompt), response.header)
+
+    async def _learn_names(self, upstream: Upstream, found: Refusal, route: str) -> None:
+        """Ask once what the upstream serves, to name the nearest model."""
+        unknown = found.failure is UpstreamFailure.UNKNOWN_MODEL and not found.no_route
+        if unknown and not upstream.names and route != "/models":
+            try:
+                await self.served(upstream.deployment)
+            except UpstreamError:
+                upstream.names = ()
+
+    async def _send(
+        self, upstream: Upstream, method: str, url: str, body: bytes, request_id: str
+    ) -> Response:
+        headers = upstream.headers
+        if request_id and request_id.isascii() and request_id.isprintable():
+            headers += b"x-request-id: %b\r\n" % request_id.encode()
+        settings = self._context.settings()
+        if settings is not self._settings:
+            self._settings = settings
+            self._timeouts = Timeouts(
+                connect=settings.connect_timeout,
+                first_byte=settings.first_byte_timeout,
+                between_bytes=settings.between_bytes_timeout,
+                total=settings.total_timeout,
+            )
+        return await self._transport.request(
+            method,
+            url,
+            headers,
+            body,
+            tls=upstream.tls,
+            proxy=upstream.proxy,
+            timeouts=self._timeouts,
+            max_connections=upstream.max_connections,
+        )
+
+
+def _asked(deployment: Deployment, prompt: Prompt, params: Params) -> tuple[str, Encode]:
+    model = deployment.model
+    match prompt:
+        case Text(text):
+            return "/completions", lambda habits: completion_body(model, text, params, habits)
+        case Messages(messages):
+            return "/chat/completions", lambda habits: chat_body(model, messages, params, habits)
+        case Fim():
+            raise UpstreamError(
+                UpstreamFailure.BAD_REQUEST,
+                f"'{deployment.name}' takes rendered prompts only: render the hole with the"
+                " family's sentinels first.",
+                deployment=deployment.name,
+            )
+
+
+def _changed(habits: Habits, found: Refusal) -> Habits:
+    """Return the habits that a refusal teaches; the same where it is about something else."""
+    if found.status not in {400, 422}:
+        return habits
+    about = f"{found.param} {found.said}"
+    if habits.stream_options and ("stream_options" in about or "include_usage" in about):
+        return msgspec.structs.replace(habits, stream_options=False)
+    if not habits.max_completion_tokens and "max_completion_tokens" in about:
+        return msgspec.structs.replace(habits, max_completion_tokens=True)
+    return habits
+
+
+def _read(upstream: Upstream, reading: Reading, data: bytes, prompt: Prompt) -> list[Delta]:
+    try:
+        return reading.event(data)
+    except msgspec.DecodeError:
+        raise garbled(upstream, data) from None
+    except ReportedError as error:
+        found = refusal(200, error.body)
+        raise refused(upstream, found, text_of(prompt), lambda _: "") from None

@@ -1,0 +1,221 @@
+"""The provider of the entry point ``scripted``: a fake that plays a script, and remembers.
+
+It ships, since demos, load tests and the tests of whatever calls a model need it. Nothing in it
+sleeps unless the script says so; a test holds it at a `Gate` instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from inhouse.core.catalog import Deployment
+from inhouse.core.delta import Delta, Deltas, Served, Usage
+from inhouse.core.ports import ProviderContext
+from inhouse.core.prompt import Fim, Messages, Prompt, Text
+from inhouse.core.requests import Params
+from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
+
+REMEMBERED = 1000
+_TOKEN = re.compile(r"\s*\S+|\s+")
+_Wait = Annotated[float, Meta(ge=0, le=3600)]
+
+
+class Script(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``[deployments.options]`` may hold for ``scripted``.
+
+    `tokens` are said one a delta; `echo` says the prompt instead. `gate` names a gate that is
+    waited at behind `gate_after` tokens. `error` is raised behind `error_after` tokens. `hang`
+    never answers. `usage` is counted where it is not given, unless `tell_usage` is off.
+    """
+
+    tokens: tuple[str, ...] = ("This", " is", " a", " script", ".")
+    echo: bool = False
+    first_delay: _Wait = 0.0
+    delay: _Wait = 0.0
+    gate: str = ""
+    gate_after: int = 0
+    error: UpstreamFailure | None = None
+    error_after: int = 0
+    error_message: str = "The script says so."
+    error_status: int | None = None
+    retry_after: float | None = None
+    hang: bool = False
+    finish_reason: str = "stop"
+    reasoning: tuple[str, ...] = ()
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    usage: Usage | None = None
+    tell_usage: bool = True
+    window: Annotated[int, Meta(ge=1)] | None = None
+    served: tuple[str, ...] = ()
+    tokenizer: bool = True
+
+
+class Call:
+    """One call of `Scripted.stream`."""
+
+    def __init__(self, deployment: Deployment, prompt: Prompt, params: Params) -> None:
+        """Remember what was asked."""
+        self.deployment = deployment
+        self.prompt = prompt
+        self.params = params
+        self.deltas = 0
+        """Deltas that were taken."""
+        self.aborted = False
+        """Whether the caller left before the end."""
+        self.ended = asyncio.Event()
+
+
+class Gate:
+    """A place in a script where it waits for a test."""
+
+    def __init__(self) -> None:
+        """Start closed."""
+        self.reached = asyncio.Event()
+        self._open = asyncio.Event()
+
+    def release(self) -> None:
+        """Let everybody pass, now and later."""
+        self._open.set()
+
+    async def passed(self) -> None:
+        """Say that somebody is here, and wait."""
+        self.reached.set()
+        await self._open.wait()
+
+
+class Scripted:
+    """Plays the script in each deployment's options."""
+
+    def __init__(self, context: ProviderContext | None = None) -> None:
+        """Needs nothing of the context."""
+        self.calls: deque[Call] = deque(maxlen=REMEMBERED)
+        """The last calls, oldest first."""
+        self._gates: dict[str, Gate] = {}
+        self._scripts: dict[str, tuple[Deployment, Script]] = {}
+        self._context = context
+
+    def gate(self, name: str) -> Gate:
+        """Return the gate of this name; scripts share it."""
+        return self._gates.setdefault(name, Gate())
+
+    def check(self, deployment: Deployment) -> None:
+        """Raise ConfigError where the script cannot be read."""
+        self._script(deployment)
+
+    async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
+        """Play the script, for each of ``n`` choices in turn."""
+        script = self._script(deployment)
+        call = Call(deployment, prompt, params)
+        self.calls.append(call)
+        finished = False
+        try:
+            tokens = _tokens(script, prompt, params)
+            await _pause(script.first_delay)
+            async for delta in self._play(script, tokens, params.n):
+                call.deltas += 1
+                yield delta
+            if script.tell_usage:
+                yield Delta(usage=script.usage or _usage(prompt, tokens, params.n))
+            finished = True
+        except UpstreamError as error:
+            error.deployment = deployment.name
+            finished = True
+            raise
+        finally:
+            call.aborted = not finished
+            call.ended.set()
+
+    async def served(self, deployment: Deployment) -> Sequence[Served]:
+        """List the script's models; where it names none, the deployment's own."""
+        script = self._script(deployment)
+        names = script.served or (deployment.model,)
+        return [Served(name=name, window=script.window) for name in names]
+
+    async def count_tokens(self, deployment: Deployment, text: str) -> int | None:
+        """Count words, each with the blanks before it; None where the script has no tokenizer."""
+        return _count(text) if self._script(deployment).tokenizer else None
+
+    async def aclose(self) -> None:
+        """Let nobody wait any longer."""
+        for gate in self._gates.values():
+            gate.release()
+
+    def _script(self, deployment: Deployment) -> Script:
+        known = self._scripts.get(deployment.name)
+        if known is None or known[0] != deployment:
+            known = self._scripts[deployment.name] = (deployment, _read(deployment))
+        return known[1]
+
+    async def _play(self, script: Script, tokens: Sequence[str], choices: int) -> Deltas:
+        for index in range(choices):
+            for position, token in enumerate(tokens):
+                if position:
+                    await _pause(script.delay)
+                await self._stop_at(script, position)
+                yield Delta(text=token, index=index)
+            await self._stop_at(script, len(tokens))
+            if script.tool_calls:
+                calls = [{"index": at, **call} for at, call in enumerate(script.tool_calls)]
+                yield Delta(tool_calls=calls, index=index)
+            yield Delta(finish_reason=script.finish_reason, index=index)
+
+    async def _stop_at(self, script: Script, position: int) -> None:
+        """Wait, hang or fail where the script says so."""
+        if script.gate and position == script.gate_after:
+            await self.gate(script.gate).passed()
+        if script.hang and not position:
+            await asyncio.get_running_loop().create_future()
+        if script.error is not None and position == script.error_after:
+            raise UpstreamError(
+                script.error,
+                script.error_message,
+                status=script.error_status,
+                retry_after=script.retry_after,
+            )
+
+
+def _read(deployment: Deployment) -> Script:
+    try:
+        return msgspec.convert(deployment.options, Script)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        name = f"options{path.rstrip('`')}"
+        raise ConfigError(
+            f"The deployment '{deployment.name}': {name}: {what}.", param=name
+        ) from None
+
+
+async def _pause(seconds: float) -> None:
+    if seconds:
+        await asyncio.sleep(seconds)
+
+
+def _tokens(script: Script, prompt: Prompt, params: Params) -> tuple[str, ...]:
+    """Return what is said, no more than the caller wants."""
+    tokens = tuple(_TOKEN.findall(_text(prompt))) if script.echo else script.tokens
+    return tokens[: params.max_tokens]
+
+
+def _text(prompt: Prompt) -> str:
+    match prompt:
+        case Text(text):
+            return text
+        case Fim():
+            return prompt.prefix + prompt.suffix
+        case Messages(messages):
+            return "\n".join(str(message.content) for message in messages)
+
+
+def _usage(prompt: Prompt, tokens: Sequence[str], choices: int) -> Usage:
+    return Usage(prompt_tokens=_count(_text(prompt)), completion_tokens=len(tokens) * choices)
+
+
+def _count(text: str) -> int:
+    return len(_TOKEN.findall(text))

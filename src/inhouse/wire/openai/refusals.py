@@ -1,0 +1,183 @@
+"""What an upstream's refusal means: error bodies of many servers, read into one shape.
+
+Known shapes: OpenAI and vLLM ``{"error": {"message", "type", "param", "code"}}``, llama.cpp (its
+code is a number), TGI ``{"error": "…", "error_type"}``, older vLLM ``{"object": "error",
+"message"}``, FastAPI ``{"detail": "…" | [{"loc", "msg"}]}``, a proxy's HTML, plain text.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+
+from inhouse.errors import UpstreamFailure
+
+QUOTED = 300
+"""Characters of an upstream's own words that a message may quote."""
+_OVERLAP = 24
+"""A run of so many characters that the prompt holds too is a quotation of the prompt."""
+
+_CONTEXT_CODES = {"context_length_exceeded", "exceed_context_size_error"}
+_CONTEXT = re.compile(
+    r"context (?:length|size|window)|max_model_len|prompt is too long|too many (?:input )?tokens"
+    r"|must have less than \d+ tokens|tokens` must be <=",
+    re.IGNORECASE,
+)
+_MODEL = re.compile(r"\b(?:model|deployment|lora|adapter)", re.IGNORECASE)
+_NO_MODEL = re.compile(
+    r"(?:invalid|unknown|no such) model|model\b.{0,200}(?:does not exist|not found|not exist)",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_ECHO = re.compile(r"""['"]input['"]\s*:.*""", re.DOTALL)
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """An upstream's answer that is none.
+
+    `said` are its own words, one line, which may hold anything. `no_route` claims that the address
+    is wrong, not the model.
+    """
+
+    failure: UpstreamFailure
+    said: str = ""
+    param: str | None = None
+    status: int
+    no_route: bool = False
+
+
+def refusal(status: int, body: bytes) -> Refusal:
+    """Read a refusal; `status` is HTTP's, or 200 for an error inside of an answer."""
+    said, kind, param, code = _words(body)
+    if status < 300:
+        status = code or 500
+    no_route = status in {404, 405} and not _MODEL.search(f"{kind} {said}")
+    failure = _failure(status, said, kind, param)
+    return Refusal(failure=failure, said=said, param=param, status=status, no_route=no_route)
+
+
+def _failure(status: int, said: str, kind: str, param: str | None) -> UpstreamFailure:
+    if status in {401, 403}:
+        return UpstreamFailure.AUTHENTICATION
+    if status == 429:
+        return UpstreamFailure.RATE_LIMITED
+    if kind in _CONTEXT_CODES or param == "input_tokens" or _CONTEXT.search(said):
+        return UpstreamFailure.CONTEXT_LENGTH
+    if status == 404:
+        return UpstreamFailure.UNKNOWN_MODEL
+    if status == 503 and "loading" in said.lower():
+        return UpstreamFailure.NOT_READY
+    if status == 408:
+        return UpstreamFailure.TIMEOUT
+    if status >= 500:
+        return UpstreamFailure.SERVER
+    if status < 400:
+        return UpstreamFailure.PROTOCOL
+    if kind == "model_not_found" or _NO_MODEL.search(said):
+        return UpstreamFailure.UNKNOWN_MODEL
+    return UpstreamFailure.BAD_REQUEST
+
+
+def _words(body: bytes) -> tuple[str, str, str | None, int | None]:
+    """Return the message, the machine word, the parameter and the numeric code of an error body."""
+    try:
+        found: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _one_line(_plain(body)), "", None, None
+    if isinstance(found, list) and found:
+        found = cast(list[Any], found)[0]
+    if not isinstance(found, dict):
+        return _one_line(str(cast(object, found))), "", None, None
+    outer = cast(dict[str, Any], found)
+    inner = outer.get("error")
+    error = cast(dict[str, Any], inner) if isinstance(inner, dict) else outer
+    message = error.get("message") or (inner if isinstance(inner, str) else _detail(outer))
+    code = error.get("code")
+    words = (code, error.get("type"), outer.get("error_type"))
+    kind = next((word for word in words if isinstance(word, str)), "")
+    if _CONTEXT_CODES.intersection(word for word in words if isinstance(word, str)):
+        kind = "context_length_exceeded"
+    param = error.get("param")
+    return (
+        _one_line(_ECHO.sub("…", str(message or ""))),
+        kind,
+        param if isinstance(param, str) else None,
+        code if isinstance(code, int) and 400 <= code < 600 else None,
+    )
+
+
+def _detail(outer: dict[str, Any]) -> str:
+    """Read FastAPI's detail; its `input` member echoes the request and is left out."""
+    detail = outer.get("detail")
+    if not isinstance(detail, list):
+        return str(detail or "")
+    faults: list[str] = []
+    for each in cast(list[Any], detail):
+        if isinstance(each, dict):
+            fault = cast(dict[str, Any], each)
+            path = ".".join(str(step) for step in fault.get("loc") or ())
+            faults.append(f"{path}: {fault.get('msg', '')}")
+    return "; ".join(faults)
+
+
+def _plain(body: bytes) -> str:
+    text = body[:20_000].decode("utf-8", "replace")
+    if is_html(body):
+        title = _TITLE.search(text)
+        return title.group(1) if title else ""
+    return text
+
+
+def is_html(body: bytes) -> bool:
+    """Tell whether a body is a web page."""
+    return body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html", b"<head"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:20_000]).split())
+
+
+def quote(said: str, secrets: list[str], prompt: str) -> str:
+    """Return what an upstream said, fit for a message: short, without secrets or prompt text."""
+    for secret in secrets:
+        if secret:
+            said = said.replace(secret, "***")
+    said = said if len(said) <= QUOTED else said[: QUOTED - 1] + "…"
+    start = 0
+    shown: list[str] = []
+    while start < len(said):
+        length = _overlap(said, start, prompt)
+        shown.append("…" if length else said[start])
+        start += length or 1
+    return "".join(shown)
+
+
+def _overlap(said: str, start: int, prompt: str) -> int:
+    """Return how many characters from `start` on the prompt holds too, 0 where they are few."""
+    end = start + _OVERLAP
+    if end > len(said) or said[start:end] not in prompt:
+        return 0
+    while end < len(said) and said[start : end + 1] in prompt:
+        end += 1
+    return end - start
+
+
+def retry_after(header: Callable[[str], str]) -> float | None:
+    """Return the seconds of patience that ``Retry-After-Ms`` or ``Retry-After`` ask for."""
+    try:
+        if milliseconds := header("retry-after-ms"):
+            return max(0.0, float(milliseconds) / 1000)
+        after = header("retry-after")
+        if not after:
+            return None
+        if after.replace(".", "", 1).isdecimal():
+            return float(after)
+        return max(0.0, parsedate_to_datetime(after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
