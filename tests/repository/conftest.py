@@ -1,4 +1,4 @@
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -60,10 +60,10 @@ async def repository(context: ProviderContext) -> AsyncGenerator[Repository]:
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Callable[[dict[str, str | bytes]], Path]:
+def tree(tmp_path: Path) -> Callable[[Mapping[str, str | bytes]], Path]:
     """Write files into a folder and return it."""
 
-    def write(content: dict[str, str | bytes]) -> Path:
+    def write(content: Mapping[str, str | bytes]) -> Path:
         root = tmp_path / "tree"
         root.mkdir(exist_ok=True)
         for path, data in content.items():

@@ -20,7 +20,7 @@ from inhouse.providers.repository.index import Index
 PRECISION = 0.6
 LEAST_SHOWN = 0.2
 MOST_SHOWN = 0.4
-DEFAULT = 0.3
+DEFAULT = 0.5
 """The threshold of a repository that is too small to learn from."""
 LEAST = 1e-6
 """An answer without any confidence is never shown."""

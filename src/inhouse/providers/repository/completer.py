@@ -137,7 +137,7 @@ class Query:
                 others = [token for token in shares if token != best][:_BRANCHES]
                 branches += [(confidence * shares[other], [*line, other]) for other in others]
             confidence *= shares[best]
-            whole = best == SEPARATOR or ends_line(self._vocabulary.word(best))
+            whole = best == SEPARATOR
             if not whole:
                 line.append(best)
         text = self._text(line)
@@ -162,6 +162,8 @@ class Query:
         self._ask_file(vote, context)
         if self._fragment and not line:
             self._keep_fitting(vote)
+        else:
+            self._join_line_ends(vote)
         return vote.shares()
 
     def _ask_repository(self, vote: Vote, context: Sequence[int]) -> None:
@@ -183,6 +185,14 @@ class Query:
             if not len(places):
                 return
             vote.add(file[places].tolist(), order, _FILE_FAVOUR)
+
+    def _join_line_ends(self, vote: Vote) -> None:
+        """Count every newline, whatever its indentation, as one end of the line."""
+        word = self._vocabulary.word
+        ends = [token for token in vote.scores if ends_line(word(token))]
+        if ends:
+            joined = sum(vote.scores.pop(token) for token in ends)
+            vote.scores[SEPARATOR] = vote.scores.get(SEPARATOR, 0.0) + joined
 
     def _keep_fitting(self, vote: Vote) -> None:
         """Keep words that begin with the fragment; without any, the file's latest that does."""

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 _GROWTH = 4.0
 _LONGEST = 12
-_SEEN = 0.5
-_DISTINCT = 0.5
+_RESERVE = 0.5
 
 
 class Vote:
     """Scores of next tokens, and the total that they are shares of.
 
     A context of `order` tokens weighs ``4^min(order, 12)``. Of that weight it hands out
-    ``z / (z + 0.5 + 0.5·d)``, where `z` counts what followed it and `d` the distinct ones among
-    that. The rest stays in the total, so a context that was seen once never looks certain.
+    ``z / (z + r)`` with ``r = 0.5·(1 + d) / order``, where `z` counts what followed it and `d` the
+    distinct ones among that. The rest stays in the total, so a context that was seen once never
+    looks certain, and a short one less so than a long one.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Vote:
         counts = Counter(followers)
         seen = counts.total()
         weight = favour * _GROWTH ** min(order, _LONGEST)
-        share = weight / (seen + _SEEN + _DISTINCT * len(counts))
+        share = weight / (seen + _RESERVE * (1 + len(counts)) / order)
         scores = self.scores
         for token, count in counts.items():
             scores[token] = scores.get(token, 0.0) + share * count
