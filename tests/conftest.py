@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import settings
+
 from tests.engines.left_out import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]  # a hook, see there

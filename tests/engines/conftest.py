@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from tests.engines.engine import DIALECTS, SLOW, SMALL, Engine, Installed, installed, serving
 from tests.engines.left_out import left_out
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import ByteReceiveStream
+
 from tests.engines.engine import Engine
 
 FIM_PROMPT = "<fim_prefix>def area(width, height):\n    <fim_suffix>\n<fim_middle>"
