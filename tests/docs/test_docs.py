@@ -1,0 +1,44 @@
+"""The documentation agrees with the code."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from inhouse.server.api.operations import OPERATIONS
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+
+
+def test_every_operation_of_the_admin_api_is_documented() -> None:
+    said = set(re.findall(r"^\| `(\w+ /api/v1/[^`]*)` \| (.+) \|$", _page("api.md"), re.MULTILINE))
+    assert said == {(f"{each.method} {each.path}", each.summary) for each in OPERATIONS}
+
+
+def test_every_decision_is_in_the_index() -> None:
+    listed = set(re.findall(r"\((\d{4}-[\w-]+\.md)\)", _page("decisions/index.md")))
+    assert listed == {each.name for each in (DOCS / "decisions").glob("0*.md")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_examples_in_python_and_toml_are_well_formed(page: Path) -> None:
+    for language, code in re.findall(
+        r"^```(\w+)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL
+    ):
+        if language == "python":
+            compile(code, page.name, "exec")
+        elif language == "toml":
+            tomllib.loads(code)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    readme = DOCS.parent / "README.md"
+    for page in [readme, *PAGES]:
+        for link in re.findall(r"\]\(([^)#:]+\.md)[^)]*\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def _page(name: str) -> str:
+    return (DOCS / name).read_text()
