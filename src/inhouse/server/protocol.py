@@ -15,35 +15,39 @@ class Protocol(HttpToolsProtocol):
     httptools itself collects a head without any limit.
     """
 
-    _in_head = True
+    _in_head = False
     _head_bytes = 0
+    """Received since the read that began the head: never less than the head itself."""
     _head_too_large = False
 
     def data_received(self, data: bytes) -> None:
-        """Parse, then count what the head has taken so far."""
+        """Parse, then refuse a head that has taken too much and still goes on."""
+        self._head_bytes = len(data) + (self._head_bytes if self._in_head else 0)
         super().data_received(data)
-        if not self._in_head:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._head_too_large = True
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
         """Begin to count."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header, or make the parser stop."""
+        """Take one header; an exception makes the parser stop."""
         super().on_header(name, value)
         if len(self.headers) > MAX_HEADERS:
             self._head_too_large = True
             raise ValueError
 
     def on_headers_complete(self) -> None:
-        """Stop counting: a body has its own limit."""
+        """Stop counting, since a body has its own limit; refuse a large head that came at once."""
         self._in_head = False
+        if self._head_bytes > MAX_HEAD_BYTES:
+            headers = sum(len(name) + len(value) for name, value in self.headers)
+            if headers + len(self.url) > MAX_HEAD_BYTES:
+                self._head_too_large = True
+                raise ValueError
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002, uvicorn's signature
