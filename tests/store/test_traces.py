@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from inhouse.core.trace import Outcome, Trace
@@ -110,7 +110,9 @@ def test_page_behind_an_unknown_trace(registry: Registry) -> None:
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(alphabet=st.characters(categories=None)))
+@given(st.text())
+@example("\0")
+@example("\ud800")
 def test_any_text_can_be_stored(registry: Registry, text: str) -> None:
     registry.traces.prune(0)
     odd = trace(0, request_id=text, model=text, caller=text, deployments=(text,))
@@ -118,6 +120,15 @@ def test_any_text_can_be_stored(registry: Registry, text: str) -> None:
     registry.traces.append([odd, trace(1)])
 
     assert len(registry.traces.list_traces()) == 2
+
+
+def test_counts_of_a_lying_upstream_can_be_stored(registry: Registry) -> None:
+    registry.traces.append([trace(1, prompt_tokens=10**30), trace(2, stream=False)])
+
+    found = registry.traces.list_traces()
+
+    assert [each.prompt_tokens for each in found] == [10, 2**63 - 1]
+    assert [each.stream for each in found] == [False, True]
 
 
 def test_pruning_keeps_the_young(registry: Registry) -> None:

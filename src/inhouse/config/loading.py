@@ -95,6 +95,17 @@ def load_entries(path: Path, environ: Mapping[str, str] | None = None) -> Declar
     return entries.read(document, secrets, declared=False)
 
 
+def secret(reference: str, where: str, environ: Mapping[str, str] | None = None) -> Secret:
+    """Follow a secret reference from outside of a file; `where` is named in messages.
+
+    Raises:
+        ConfigError: there is no such variable or file; never shows a value.
+
+    """
+    environ = environment() if environ is None else environ
+    return Secrets(Document(None, {}), environ).resolve(reference, where)
+
+
 def _document(path: Path | None, environ: Mapping[str, str]) -> Document:
     named = environ.get("INHOUSE_CONFIG")
     if path is None and named:

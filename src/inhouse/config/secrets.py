@@ -45,6 +45,8 @@ class Secrets:
             self._document.fault(where, f"the file {path} cannot be read: {error.strerror}")
         except UnicodeDecodeError:
             self._document.fault(where, f"the file {path} is not UTF-8 text")
+        except ValueError:
+            self._document.fault(where, "the path of the file holds a NUL character")
         if not value:
             self._document.fault(where, f"the file {path} is empty")
         return Secret(value)

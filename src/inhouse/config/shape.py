@@ -18,7 +18,10 @@ class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Section ``[server]``."""
 
     host: Annotated[
-        str, Meta(description="Address to listen on; `0.0.0.0` listens on every interface.")
+        str,
+        Meta(
+            min_length=1, description="Address to listen on; `0.0.0.0` listens on every interface."
+        ),
     ] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port to listen on; 0 takes a free one.")] = 5052
     max_body_bytes: Annotated[
@@ -34,9 +37,9 @@ class MetricsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Section ``[metrics]``: Prometheus metrics, on a listener of their own."""
 
     enabled: Annotated[bool, Meta(description="Whether there is a metrics listener.")] = True
-    host: Annotated[str, Meta(description="Address that the metrics listener listens on.")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[
+        str, Meta(min_length=1, description="Address that the metrics listener listens on.")
+    ] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port of the metrics listener.")] = 8082
 
 
@@ -47,7 +50,8 @@ class StoreConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         str,
         Meta(
             description="`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`;"
-            " a relative PATH starts at the configuration file's folder. May be a secret reference."
+            " a relative PATH starts at the configuration file's folder. May be a secret"
+            " reference. Empty: the file `inhouse.db` in the state folder."
         ),
     ] = ""
     key_file: Annotated[
@@ -55,6 +59,7 @@ class StoreConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Meta(
             description="File with the key that seals upstream keys, made with mode 0600 where"
             " it is missing; not used where `INHOUSE_SECRET_KEY` is set."
+            " Empty: `inhouse.key` beside a SQLite store, else in the state folder."
         ),
     ] = ""
 
@@ -137,7 +142,10 @@ SECTIONS: dict[str, type[Struct]] = {
     "routes": RouteEntry,
     "keys": KeyEntry,
 }
-"""Every section of the file; the last three are lists."""
+"""Every section of the file."""
+
+LISTS = ("deployments", "routes", "keys")
+"""The sections with two brackets: there may be many of each."""
 
 
 class Client(Struct, frozen=True, kw_only=True):

@@ -140,6 +140,7 @@ def _engine(url: URL, **options: Any) -> Engine:
     try:
         return create_engine(
             url,
+            hide_parameters=True,
             json_serializer=_to_json,
             json_deserializer=msgspec.json.decode,
             **options,

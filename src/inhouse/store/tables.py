@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -121,9 +122,9 @@ traces = Table(
     Column("deployments", JSON, nullable=False),
     Column("family", String, nullable=False),
     Column("stream", Boolean, nullable=False),
-    Column("prompt_tokens", Integer, nullable=False),
-    Column("completion_tokens", Integer, nullable=False),
-    Column("deltas", Integer, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("deltas", BigInteger, nullable=False),
     Column("finish_reason", String, nullable=False),
     Column("error", String, nullable=False),
     Index("ix_traces_started_at", "started_at", "id"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +17,7 @@ from inhouse.store.database import Database, record
 from inhouse.store.tables import traces
 
 SECONDS_A_DAY = 86_400
+LARGEST = 2**63 - 1
 
 
 class Filter(Struct, frozen=True, kw_only=True):
@@ -91,9 +92,15 @@ def _row(trace: Trace) -> dict[str, Any]:
 
 def _storable(value: object) -> object:
     """Replace what a database cannot hold: one odd request must not block a whole batch."""
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
-    return value
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+        case int():
+            return min(value, LARGEST)
+        case tuple():
+            return [_storable(each) for each in cast("tuple[object, ...]", value)]
+        case _:
+            return value
 
 
 def _trace(row: RowMapping) -> Trace:

@@ -1,0 +1,185 @@
+"""Every mistake is told with file and path, none with a secret."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inhouse import config
+from inhouse.errors import ConfigError
+
+SECRET = "a-literal-upstream-secret"
+TEXT = f"""
+[server]
+port = 5052
+[log]
+level = "info"
+[settings]
+trace_days = 7
+[[deployments]]
+name = "one"
+family = "codestral"
+identifier = "custom_openai/codestral"
+api_key = "{SECRET}"
+[[routes]]
+feature = "completion"
+deployments = ["one"]
+[[keys]]
+name = "ci"
+role = "admin"
+key = "env:KEY"
+"""
+ENVIRON = {"HOME": "/nowhere", "KEY": "the-key-of-a-caller"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def told(folder: Path, text: str) -> str:
+    """Return what is said about a wrong file."""
+    (folder / "inhouse.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        config.load(None, ENVIRON)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("port =", "prot =", "unknown key 'prot' in [server]; did you mean 'port'?"),
+        ("[log]", "[lgo]", "unknown section 'lgo'; did you mean 'log'?"),
+        ("trace_days", "trace_day", "unknown key 'trace_day' in [settings]; did you mean"),
+        ("family", "familiy", "unknown key 'familiy' in [[deployments]] 'one'; did you mean"),
+        ("feature", "featrue", "unknown key 'featrue' in [[routes]] number 1; did you mean"),
+        ("5052", '"5052"', "[server]: port: expected int, got str"),
+        ("5052", "70000", "[server]: port: expected int <= 65535"),
+        ("port = 5052", 'host = ""', "[server]: host: expected str of length >= 1"),
+        ("trace_days = 7", "trace_days = 0", "[settings]: trace_days: expected int >= 1"),
+        ('"info"', '"loud"', "[log]: level: expected one of debug, error, info, warning"),
+        ('["one"]', '"one"', "[[routes]] 'completion': deployments: expected array, got str"),
+        ('["one"]', "[1]", "[[routes]] 'completion': deployments[0]: expected str, got int"),
+        ('["one"]', '["on"]', "deployments: the file declares no deployment 'on'; did you mean"),
+        ('["one"]', '["one", "one"]', "[[routes]] 'completion': deployments: one is listed twice"),
+        ('["one"]', "[]", "[[routes]] 'completion': deployments: list at least one, or write"),
+        ('"completion"', '"complete"', "no feature of this name; did you mean 'completion'?"),
+        ('"admin"', '"amdin"', "[[keys]] 'ci': role: expected one of admin, developer, auditor"),
+        ('name = "ci"\n', "", "[[keys]] number 1: the key 'name' is missing"),
+        ('family = "codestral"\n', "", "[[deployments]] 'one': the key 'family' is missing"),
+        ("custom_openai/codestral", "codestral", "[[deployments]] 'one': the identifier"),
+        ('name = "one"', 'name = "chat"', "the name 'chat' is a feature's"),
+        ('name = "one"', 'name = "o/e"', "[[deployments]] 'o/e': the name holds a slash"),
+        ('name = "ci"', 'name = ""', "[[keys]] number 1: the name is empty"),
+        ("env:KEY", "env:ABSENT", "key: the environment variable ABSENT is not set; set it"),
+        ("env:KEY", "file:absent", "/absent cannot be read: No such file or directory"),
+        ("env:KEY", "short", "[[keys]] 'ci': key: shorter than 16 characters"),
+        (f'"{SECRET}"', "[1]", "[[deployments]] 'one': api_key: expected str, got array"),
+        ("[[keys]]", "[keys]", "[keys]: write [[keys]], with two brackets: it is a list"),
+        ("[server]", "[[server]]", "[server]: expected a table, got array"),
+        ("[[routes]]", "[[routes]", "not valid TOML: Expected ']]' at the end of an array"),
+        ("[server]", "server = 3\n[servers]", "unknown section 'servers'; did you mean 'server'?"),
+    ],
+)
+def test_mistakes(folder: Path, right: str, wrong: str, message: str) -> None:
+    said = told(folder, TEXT.replace(right, wrong, 1))
+
+    assert said.startswith("inhouse.toml: ")
+    assert message in said
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("deployments", "[[deployments]] 'one': there are two with this name"),
+        ("routes", "[[routes]] 'completion': there are two with this feature"),
+        ("keys", "[[keys]] 'ci': there are two with this name"),
+    ],
+)
+def test_duplicates(folder: Path, section: str, message: str) -> None:
+    block = re.search(rf"\[\[{section}\]\]\n(?:.+ = .+\n)+", TEXT)
+    assert block
+    assert told(folder, TEXT + block[0]) == f"inhouse.toml: {message}"
+
+
+def test_one_key_under_two_names(folder: Path) -> None:
+    twin = '[[keys]]\nname = "twin"\nrole = "admin"\nkey = "the-key-of-a-caller"\n'
+
+    assert (
+        told(folder, TEXT + twin) == "inhouse.toml: [[keys]] 'twin': key: the same as that of 'ci'"
+    )
+
+
+def test_line_of_a_toml_mistake(folder: Path) -> None:
+    assert "(at line 3, column 8)" in told(folder, "\n[server]\nport = \n")
+
+
+def test_missing_secrets_are_told_by_deployment_and_variable(folder: Path) -> None:
+    said = told(folder, TEXT.replace(SECRET, "env:VLLM_API_KEY"))
+
+    assert said == (
+        "inhouse.toml: [[deployments]] 'one': api_key: the environment variable VLLM_API_KEY"
+        " is not set; set it, or change env:VLLM_API_KEY"
+    )
+
+
+def test_secret_files_that_cannot_be_used(folder: Path) -> None:
+    (folder / "empty").write_text("\n")
+    (folder / "binary").write_bytes(b"\xff\xfe")
+
+    assert "empty is empty" in told(folder, TEXT.replace(SECRET, "file:empty"))
+    assert "binary is not UTF-8 text" in told(folder, TEXT.replace(SECRET, "file:binary"))
+
+
+def test_files_that_cannot_be_read(folder: Path) -> None:
+    (folder / "binary.toml").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(ConfigError, match=r"^binary\.toml: not UTF-8 text, at byte 0$"):
+        config.load(folder / "binary.toml", ENVIRON)
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        config.load(folder, ENVIRON)
+
+
+def test_folder_of_families_must_exist(folder: Path) -> None:
+    said = told(folder, '[families]\nfolder = "absent"')
+
+    assert said == f"inhouse.toml: [families]: folder: there is no folder {folder / 'absent'}"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_file_loads_or_is_refused_without_its_secrets(
+    folder: Path, data: st.DataObject
+) -> None:
+    lines: list[str] = [*TEXT.splitlines()]
+    values = [
+        "1",
+        "-1",
+        '""',
+        '"x"',
+        "[]",
+        "{}",
+        "true",
+        "1979-05-27",
+        "inf",
+        '"\\u0000"',
+        '"file:\\u0000"',
+    ]
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(lines) - 1))
+        key, equals, _ = lines[place].partition(" = ")
+        replaced = f"{key} = {data.draw(st.sampled_from(values))}" if equals else ""
+        lines[place] = data.draw(st.sampled_from([replaced, "", lines[place - 1], "\\x"]))
+    (folder / "inhouse.toml").write_text("\n".join(lines))
+
+    try:
+        config.load(None, ENVIRON)
+    except ConfigError as error:
+        said = str(error)
+    else:
+        said = ""
+    assert SECRET not in said
