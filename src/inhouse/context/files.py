@@ -9,7 +9,7 @@ from pathlib import Path
 from inhouse.context.listing import listed
 from inhouse.context.patterns import Patterns
 from inhouse.context.tables import Tables
-from inhouse.context.written import written_by_people
+from inhouse.context.written import names_code, written_by_people
 from inhouse.core.documents import Document
 
 MOST_BYTES = 1 << 20
@@ -30,12 +30,11 @@ def read(root: Path, exclude: Sequence[str] = ()) -> Iterator[Document]:
     excluded = Patterns(exclude)
     tables = Tables()
     for path in sorted(set(listed(root))):
-        if excluded.match(path):
+        if excluded.match(path) or not names_code(path):
             continue
         text = _text(root, path)
-        if text is None or not written_by_people(path, text) or tables.repeats(text):
-            continue
-        yield Document(path, text)
+        if text is not None and written_by_people(text) and not tables.repeats(text):
+            yield Document(path, text)
 
 
 def _text(root: Path, path: str) -> str | None:
