@@ -1,0 +1,69 @@
+"""Completion of names in the shell; whatever goes wrong, it completes nothing and says nothing.
+
+Switched on with, for bash: ``eval "$(_INHOUSE_COMPLETE=bash_source inhouse)"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from inhouse.core.catalog import Catalog, Feature
+from inhouse.errors import InhouseError
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def features(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a feature."""
+    return _starting((each.value for each in Feature), incomplete)
+
+
+def families(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a family."""
+    # Imported late: only completion needs it here, and other commands import this module.
+    from inhouse.families import load  # noqa: PLC0415
+
+    return _starting(load().names(), incomplete)
+
+
+def deployments(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a deployment."""
+    return _starting(_catalog(ctx).deployments, incomplete)
+
+
+def keys(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a key."""
+    return _starting((key.name for key in _catalog(ctx).keys.values()), incomplete)
+
+
+def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete what a caller can ask for: a feature or a deployment."""
+    known = [*(each.value for each in Feature), *_catalog(ctx).deployments]
+    return _starting(known, incomplete)
+
+
+def _catalog(ctx: click.Context) -> Catalog:
+    from inhouse import config  # noqa: PLC0415
+    from inhouse.store import Registry  # noqa: PLC0415
+
+    try:
+        file = ctx.find_root().params.get("file")
+        configured = config.load(file if isinstance(file, Path) else None)
+        store = configured.store
+        registry = Registry.open(
+            store.url, secret=configured.secret_key, key_file=configured.key_file
+        )
+        try:
+            return registry.snapshot()
+        finally:
+            registry.close()
+    except InhouseError:
+        return Catalog()
+
+
+def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -1,0 +1,46 @@
+"""What must be right with a deployment before it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from inhouse import config
+from inhouse.context import files
+from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.ports import ProviderContext
+from inhouse.families import load
+from inhouse.providers.loading import Providers
+
+
+def providers(configured: config.Config, settings: Settings | None = None) -> Providers:
+    """Return the providers, to be used without a gateway."""
+    live = settings or Settings()
+    return Providers(
+        ProviderContext(
+            settings=lambda: live,
+            cache=configured.cache_folder,
+            proxies=configured.proxies,
+            documents=lambda root, exclude: files.read(Path(root), exclude),
+        )
+    )
+
+
+def checked(configured: config.Config, deployments: Iterable[Deployment]) -> list[Deployment]:
+    """Return the deployments, each with its family's own name.
+
+    Raises:
+        NotFoundError: there is no such family.
+        ConfigError: the provider refuses a deployment, or there is no such provider.
+
+    """
+    families = load(configured.families)
+    known = providers(configured)
+    found: list[Deployment] = []
+    for deployment in deployments:
+        family = families.get(deployment.family)
+        known[deployment.provider].check(deployment)
+        found.append(msgspec.structs.replace(deployment, family=family.name))
+    return found

@@ -1,0 +1,81 @@
+"""Run the checks of a deployment, and show them as they come in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from rich.text import Text
+
+from inhouse import config
+from inhouse.cli import output
+from inhouse.cli.progress import bar
+from inhouse.cli.registering import providers
+from inhouse.core.catalog import Deployment, Settings
+from inhouse.errors import InhouseError
+from inhouse.families import load
+from inhouse.features.checks import Check, Status, check_deployment
+
+SIGNS = {
+    Status.OK: ("✔", "green"),
+    Status.WARNING: ("!", "yellow"),
+    Status.FAILED: ("✘", "bold red"),
+    Status.SKIPPED: ("-", "dim"),
+}
+INDENT = 4
+
+
+def run(
+    configured: config.Config, settings: Settings, deployment: Deployment, *, show: bool
+) -> list[Check]:
+    """Make every check of a deployment; `show` prints each as soon as it is made."""
+    return asyncio.run(_run(configured, settings, deployment, show=show))
+
+
+async def _run(
+    configured: config.Config, settings: Settings, deployment: Deployment, *, show: bool
+) -> list[Check]:
+    known = providers(configured, settings)
+    made: list[Check] = []
+    try:
+        provider = known[deployment.provider]
+    except InhouseError as error:
+        failed = Check(name="configuration", status=Status.FAILED, sentence=str(error))
+        made.append(failed)
+        if show:
+            print_check(failed)
+        return made
+    try:
+        with bar("indexing") as progress:
+            async for check in check_deployment(
+                deployment, provider, load(configured.families), settings, progress
+            ):
+                made.append(check)
+                if show:
+                    print_check(check)
+    finally:
+        await known.aclose()
+    return made
+
+
+def passed(checks: Iterable[Check]) -> bool:
+    """Tell whether nothing failed."""
+    return all(check.status is not Status.FAILED for check in checks)
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """Print checks, one or two lines each."""
+    for check in checks:
+        print_check(check)
+
+
+def print_check(check: Check) -> None:
+    """Print one check: a sign, its name and sentence, below it what to do."""
+    sign, style = SIGNS[check.status]
+    out = output.console()
+    line = Text.assemble(
+        (sign, style), " ", (check.name, "bold"), "  ", output.plain(check.sentence)
+    )
+    out.print(line)
+    if check.remedy and check.status is not Status.OK:
+        out.print(Text(f"  → {output.plain(check.remedy)}", style="cyan"))
