@@ -14,7 +14,8 @@
     │   ├── UnknownModelError    no feature or deployment of that name, or none that serves it
     │   ├── UnknownEndpointError no such HTTP path, or not with this method
     │   └── TooLargeError        a body over the configured limit
-    └── UpstreamError            an upstream refused, failed, lied, or was too slow
+    ├── UpstreamError            an upstream refused, failed, lied, or was too slow
+    └── GatewayError             a gateway that we asked over HTTP is not there, refused or failed
 
 A message never holds a secret, prompt text, or a stack trace.
 """
@@ -141,3 +142,16 @@ class UpstreamError(InhouseError):
     def retryable(self) -> bool:
         """Whether asking elsewhere or later may help."""
         return self.failure in RETRYABLE
+
+
+class GatewayError(InhouseError):
+    """A gateway that we asked over HTTP is not there, refused or failed: what a client raises.
+
+    `status` is the HTTP status where there was one, `trace_id` what its log calls the request.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, trace_id: str = "") -> None:
+        """Keep the facts beside the sentence."""
+        super().__init__(message)
+        self.status = status
+        self.trace_id = trace_id

@@ -194,4 +194,5 @@ def _client(server: ServerConfig, environ: Mapping[str, str]) -> Client:
     return Client(
         url=(environ.get("INHOUSE_URL") or default).rstrip("/"),
         api_key=Secret(environ.get("INHOUSE_API_KEY", "").strip()),
+        proxies=proxies(environ),
     )

@@ -149,10 +149,15 @@ LISTS = ("deployments", "routes", "keys")
 
 
 class Client(Struct, frozen=True, kw_only=True):
-    """The gateway that the command line talks to, and the key it shows there."""
+    """The gateway that the command line talks to, the key it shows there, and the proxies."""
 
     url: str
     api_key: Secret
+    proxies: dict[str, str] = field(default_factory=dict[str, str])
+
+    def __repr__(self) -> str:
+        # Proxy variables may hold passwords.
+        return f"Client(url={self.url!r})"
 
 
 class Config(Struct, frozen=True, kw_only=True):
