@@ -267,9 +267,11 @@ class Connection(asyncio.Protocol):
         elif response.status:
             self.fail(UpstreamFailure.CLOSED, "closed the connection in the middle of its answer.")
         else:
+            # A server that misses a client certificate may leave without a word about it.
+            hint = "" if self.ssl_object() is None else " It may want a client certificate."
             self.fail(
                 UpstreamFailure.CLOSED,
-                "closed the connection without an answer. Its log may tell why.",
+                f"closed the connection without an answer. Its log may tell why.{hint}",
             )
 
     @staticmethod

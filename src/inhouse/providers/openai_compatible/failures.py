@@ -43,10 +43,10 @@ def refused(
         model = upstream.deployment.model
         what = f"does not know the model '{model}'{did_you_mean(model, upstream.names)}"
     end = "" if what.endswith("?") else "."
-    quoted = f' says: "{said}"' if said else ""
+    answered = f'It answered {found.status}: "{said}"' if said else f"Its status is {found.status}."
     return UpstreamError(
         failure,
-        f"{upstream.place} {what}{end} Its answer, status {found.status},{quoted or ' is empty.'}",
+        f"{upstream.place} {what}{end} {answered}",
         status=found.status,
         retry_after=retry_after(header),
         param=found.param,

@@ -1,0 +1,169 @@
+"""TLS: own authorities, client certificates, names, resumption, and what goes wrong in words."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.transport import Timeouts, Tls, Transport
+from tests.fakes.authority import Authority
+from tests.fakes.http import Exchange, Server
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+async def transport() -> AsyncGenerator[Transport]:
+    client = Transport()
+    yield client
+    await client.aclose()
+
+
+async def answering(exchange: Exchange) -> None:
+    await exchange.send(OK)
+
+
+async def ask(transport: Transport, url: str, tls: Tls | None) -> bytes:
+    response = await transport.request("GET", url, tls=tls, timeouts=Timeouts(first_byte=5))
+    return await response.read(100)
+
+
+async def test_trusts_the_authority_in_ca_file(transport: Transport, authority: Authority) -> None:
+    async with Server(answering, authority.server()) as server:
+        for _ in range(3):
+            assert await ask(transport, server.url, Tls(ca_file=authority.ca_file)) == b"ok"
+        assert server.connections == 1
+
+
+async def test_trusts_nobody_else(transport: Transport, authority: Authority) -> None:
+    async with Server(answering, authority.server()) as server:
+        with pytest.raises(UpstreamError, match="ca_file") as caught:
+            await ask(transport, server.url, None)
+    assert caught.value.failure is UpstreamFailure.TLS
+
+
+async def test_checks_the_name(transport: Transport, authority: Authority) -> None:
+    async with Server(answering, authority.server("other.example")) as server:
+        with pytest.raises(UpstreamError, match=r"not trusted.*127\.0\.0\.1") as caught:
+            await ask(transport, server.url, Tls(ca_file=authority.ca_file))
+    assert caught.value.failure is UpstreamFailure.TLS
+
+
+async def test_shows_its_certificate(transport: Transport, authority: Authority) -> None:
+    context = authority.server(asks_client=True)
+    tls = Tls(
+        ca_file=authority.ca_file,
+        client_cert_file=authority.client_cert_file,
+        client_key_file=authority.client_key_file,
+    )
+    async with Server(answering, context) as server:
+        assert await ask(transport, server.url, tls) == b"ok"
+        # asyncio's servers do not send the alert that would tell why.
+        with pytest.raises(UpstreamError, match="client certificate"):
+            await ask(transport, server.url, Tls(ca_file=authority.ca_file))
+
+
+async def test_says_that_its_certificate_is_missed(
+    transport: Transport, authority: Authority
+) -> None:
+    context = authority.server(asks_client=True)
+
+    def refuse(listener: socket.socket) -> None:
+        plain, _ = listener.accept()
+        with plain, contextlib.suppress(ssl.SSLError):
+            context.wrap_socket(plain, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        refusing = asyncio.create_task(asyncio.to_thread(refuse, listener))
+        with pytest.raises(UpstreamError, match="client certificate"):
+            await ask(transport, url, Tls(ca_file=authority.ca_file))
+        await refusing
+
+
+async def test_resumes_a_session(transport: Transport, authority: Authority) -> None:
+    async def closing(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")
+        exchange.close()
+
+    context = authority.server()
+    async with Server(closing, context) as server:
+        for _ in range(3):
+            assert await ask(transport, server.url, Tls(ca_file=authority.ca_file)) == b"ok"
+        assert server.connections == 3
+        assert context.session_stats()["hits"] == 2
+
+
+async def test_says_that_the_upstream_speaks_no_tls(transport: Transport) -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(UpstreamError, match="http://") as caught:
+            await transport.request("GET", url)
+    assert caught.value.failure is UpstreamFailure.TLS
+
+
+async def test_gives_up_on_a_handshake_that_never_ends(transport: Transport) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(UpstreamError, match="connect_timeout") as caught:
+            await transport.request("GET", url, timeouts=Timeouts(connect=0.05))
+    assert caught.value.failure is UpstreamFailure.UNREACHABLE
+    assert transport.connections() == 0
+
+
+async def test_says_that_the_upstream_speaks_only_tls(
+    transport: Transport, authority: Authority
+) -> None:
+    async with Server(answering, authority.server()) as server:
+        with pytest.raises(UpstreamError) as caught:
+            await ask(transport, server.url.replace("https:", "http:"), None)
+    assert caught.value.failure in {UpstreamFailure.PROTOCOL, UpstreamFailure.CLOSED}
+
+
+def test_finds_faults_in_files(authority: Authority, tmp_path: Path) -> None:
+    rubbish = tmp_path / "rubbish.pem"
+    rubbish.write_text("no certificate")
+    assert Tls(ca_file=authority.ca_file).fault() is None
+    assert Tls().fault() is None
+    assert "no file" in (Tls(ca_file="/nowhere.pem").fault() or "")
+    assert str(rubbish) in (Tls(ca_file=str(rubbish)).fault() or "")
+    assert "client_cert_file" in (Tls(client_key_file=authority.client_key_file).fault() or "")
+    swapped = Tls(
+        client_cert_file=authority.client_key_file, client_key_file=authority.client_cert_file
+    )
+    assert "not a usable PEM file" in (swapped.fault() or "")
+
+
+async def test_reads_renewed_files(
+    transport: Transport, authority: Authority, tmp_path: Path
+) -> None:
+    path = tmp_path / "renewed.pem"
+    Authority(tmp_path).write_ca(path)
+    tls = Tls(ca_file=str(path))
+    async with Server(answering, authority.server()) as server:
+        with pytest.raises(UpstreamError):
+            await ask(transport, server.url, tls)
+        authority.write_ca(path)
+        assert await ask(transport, server.url, tls) == b"ok"
+
+
+async def test_says_that_a_file_has_gone(transport: Transport) -> None:
+    with pytest.raises(UpstreamError, match=r"no file '/nowhere\.pem'") as caught:
+        await ask(transport, "https://127.0.0.1:1/", Tls(ca_file="/nowhere.pem"))
+    assert caught.value.failure is UpstreamFailure.TLS
