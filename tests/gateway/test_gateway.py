@@ -1,0 +1,73 @@
+"""A running gateway: changes hold at once, here and on other machines, and nothing is left over."""
+
+import asyncio
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import msgspec
+import pytest
+
+from inhouse.core.catalog import Deployment, Role
+from inhouse.errors import AuthenticationError, ConfigError
+from inhouse.gateway import Gateway
+from tests.server.serving import ADMIN, configuration, scripted
+
+
+async def test_a_key_is_known_until_it_is_revoked(tmp_path: Path) -> None:
+    async with Gateway.open(configuration(tmp_path)) as gateway:
+        key = gateway.registry.create_key("new", Role.DEVELOPER, author="test")
+        await gateway.refresh()
+        assert gateway.authenticate(key.reveal()).name == "new"
+        assert gateway.authenticate(ADMIN).role is Role.ADMIN
+        gateway.registry.revoke_key("new", author="test")
+        await gateway.refresh()
+        with pytest.raises(AuthenticationError, match="inhouse keys create"):
+            gateway.authenticate(key.reveal())
+
+
+async def test_a_change_elsewhere_is_seen(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    async with Gateway.open(config) as here, Gateway.open(config) as there:
+        there.registry.change_settings({"completion_max_tokens": 7}, author="test")
+        with anyio.fail_after(30):
+            while here.catalog.settings.completion_max_tokens != 7:
+                await anyio.lowlevel.checkpoint()
+
+
+async def test_an_unknown_provider_is_told_and_harms_no_other(tmp_path: Path) -> None:
+    async with Gateway.open(configuration(tmp_path, scripted("good"))) as gateway:
+        wrong = Deployment(name="wrong", family="general", identifier="nowhere/x", endpoint="x")
+        gateway.registry.put_deployment(wrong, author="test")
+        await gateway.refresh()
+        assert list(gateway.not_ready()) == ["wrong"]
+        assert "custom_openai/…" in gateway.not_ready()["wrong"]
+        with pytest.raises(ConfigError, match="nowhere"):
+            gateway.provider(wrong)
+        gateway.registry.remove_deployment("wrong", author="test")
+        await gateway.refresh()
+        assert not gateway.not_ready()
+
+
+async def test_closing_leaves_no_task_behind(tmp_path: Path) -> None:
+    before = asyncio.all_tasks()
+    async with Gateway.open(configuration(tmp_path, scripted("one"))):
+        assert asyncio.all_tasks() > before
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_declared_entry_follows_its_file(tmp_path: Path) -> None:
+    async with Gateway.open(configuration(tmp_path, scripted("old"))) as gateway:
+        assert gateway.catalog.deployments["old"].declared
+    async with Gateway.open(configuration(tmp_path, scripted("new"))) as gateway:
+        assert list(gateway.catalog.deployments) == ["new"]
+        first = gateway.catalog.revision
+    async with Gateway.open(configuration(tmp_path, scripted("new"))) as gateway:
+        assert gateway.catalog.revision == first
+
+
+def test_a_catalog_shows_no_secret(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    assert ADMIN not in repr(config)
+    assert ADMIN not in repr(config.declared)
+    assert msgspec.structs.asdict(config)["path"] == tmp_path / "inhouse.toml"
