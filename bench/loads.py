@@ -51,6 +51,7 @@ class Load(NamedTuple):
 LOADS = (
     Load("chat c1", "chat, 1 connection", CHAT, "general-t64", 1, seconds=2),
     Load("chat c32", "chat, 32 connections", CHAT, "general-t64", 32),
+    Load("chat short c32", "chat, an answer of one token, 32 connections", CHAT, "general-t1", 32),
     Load(
         "chat 50 kB c32",
         "chat, a body of 50 kB, 32 connections",

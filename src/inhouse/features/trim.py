@@ -13,6 +13,9 @@ import re
 LOOP_LINES = 8
 """Longest cycle of lines that counts as a loop when it comes three times in a row."""
 LOOP_TIMES = 3
+INNER_LOOP_SIZES = range(4, 25)
+"""Characters of a cycle inside a line that counts as a loop when it comes five times in a row."""
+INNER_LOOP_TIMES = 5
 LOOP_STEP = 32
 """A line is looked at for a loop inside it whenever it has grown by this many characters."""
 SURE_CHARACTERS = 4
@@ -21,7 +24,6 @@ BEHIND_CHARACTERS = 4000
 """As much of the suffix is compared; a run is sure long before."""
 
 _WORD = re.compile(r"\w")
-_INNER_LOOP = re.compile(r"(.{4,24}?)\1{4,}.{0,23}\Z", re.DOTALL)
 _CLOSER = re.compile(r"\s*(?:[)\]}>;,]|end\b|else\b|elif\b|except\b|finally\b|catch\b|\*/|-->)")
 
 
@@ -193,7 +195,7 @@ class Trimmer:
         if len(self._line) % LOOP_STEP:
             return False
         tail = self._line[-4 * LOOP_STEP :]
-        return _INNER_LOOP.search(tail) is not None and _WORD.search(tail) is not None
+        return _cycles_inside(tail) and _WORD.search(tail) is not None
 
 
 def _indent(line: str) -> int:
@@ -209,6 +211,17 @@ def _cycles(lines: list[str]) -> bool:
         if turns[:period] * LOOP_TIMES == turns and _WORD.search("".join(turns[:period])):
             return True
     return False
+
+
+def _cycles_inside(tail: str) -> bool:
+    """Tell whether the end of a line is one cycle of characters five times over."""
+    # Whatever cycles, its last characters come again in each turn: one count spares most searches.
+    if tail.count(tail[-INNER_LOOP_SIZES.start :]) < INNER_LOOP_TIMES:
+        return False
+    return any(
+        tail[-size * (INNER_LOOP_TIMES - 1) :] == tail[-size * INNER_LOOP_TIMES : -size]
+        for size in INNER_LOOP_SIZES
+    )
 
 
 def _closes_too_much(text: str) -> bool:
