@@ -160,7 +160,12 @@ async def test_a_suggestion_that_repeats_the_suffix_stops_the_upstream(tmp_path:
     async with bench(tmp_path, runs_on) as here:
         answer = await here.ask(request, "runs-on")
         (call,) = here.calls
+        trace = await here.trace()
     assert (answer.choices[0].text, answer.choices[0].finish_reason) == ("b = 2", "stop")
+    # The upstream was left before it could tell, so the tokens are estimated.
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == trace.completion_tokens == 3
+    assert 0 < answer.usage.prompt_tokens == trace.prompt_tokens < 30
     assert call.aborted
     assert call.deltas == 3
 

@@ -74,6 +74,7 @@ class Asking:
                 budget = _scaled(budget, share)
                 rendered = await _fitted(family, budget, deployment, provider, render)
                 disarmed[:] = rendered.disarmed
+                recording.estimated(budget.tokens(len(_plain(rendered.prompt)[0])))
                 return Asked(rendered.prompt, rendered.params)
 
             begun = False

@@ -32,7 +32,12 @@ class Completion:
             output_tokens=request.params.max_tokens or self._asking.settings.completion_max_tokens,
             render=lambda family, budget: render_completion(request, family, budget),
         )
-        trimmed = shaped(deltas, lambda: Trimmer(request.prefix, request.suffix), request.params.n)
+        trimmed = shaped(
+            deltas,
+            lambda: Trimmer(request.prefix, request.suffix),
+            request.params.n,
+            lambda: recording.usage,
+        )
         async with contextlib.aclosing(trimmed):
             async for delta in trimmed:
                 yield delta

@@ -32,7 +32,7 @@ class Generation:
             output_tokens=request.params.max_tokens or self._asking.settings.generation_max_tokens,
             render=lambda family, budget: render_generation(request, family, budget),
         )
-        code = shaped(deltas, CodeOnly, request.params.n)
+        code = shaped(deltas, CodeOnly, request.params.n, lambda: recording.usage)
         async with contextlib.aclosing(code):
             async for delta in code:
                 yield delta

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from inhouse.core.delta import Delta, Deltas
+from inhouse.core.delta import Delta, Deltas, Usage
 
 
 class Shaper(Protocol):
@@ -25,8 +25,13 @@ class Shaper(Protocol):
         ...
 
 
-async def shaped(deltas: Deltas, new: Callable[[], Shaper], choices: int) -> AsyncGenerator[Delta]:
-    """Yield the shaped stream; it ends, and the upstream is aborted, when every choice is done."""
+async def shaped(
+    deltas: Deltas, new: Callable[[], Shaper], choices: int, usage: Callable[[], Usage]
+) -> AsyncGenerator[Delta]:
+    """Yield the shaped stream; it ends, and the upstream is aborted, when every choice is done.
+
+    An upstream that is left early cannot tell its usage; then `usage` does.
+    """
     shapers: dict[int, Shaper] = {}
     ended: set[int] = set()
     async with contextlib.aclosing(deltas):
@@ -45,6 +50,7 @@ async def shaped(deltas: Deltas, new: Callable[[], Shaper], choices: int) -> Asy
             if shown != Delta(index=index):
                 yield shown
             if delta.finish_reason is None and shaper.done and len(ended) >= choices:
+                yield Delta(index=index, usage=usage())
                 return
     for index in shapers.keys() - ended:
         yield Delta(text=shapers[index].finish(), index=index, finish_reason="stop")

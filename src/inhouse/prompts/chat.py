@@ -5,7 +5,7 @@ from __future__ import annotations
 from inhouse.core.catalog import Feature
 from inhouse.core.prompt import Messages
 from inhouse.core.requests import ChatRequest, Message
-from inhouse.errors import RequestError
+from inhouse.errors import InvalidValueError
 from inhouse.families import Family
 from inhouse.prompts.conversation import fold, joined
 from inhouse.prompts.rendered import Rendered, sampled
@@ -25,11 +25,11 @@ def render_chat(request: ChatRequest, family: Family, feature: Feature = Feature
     Nothing is cut and no length is set: what to leave out of a conversation is the caller's choice.
 
     Raises:
-        RequestError: the family does not chat.
+        InvalidValueError: the family does not chat.
 
     """
     if not family.chat:
-        raise RequestError(
+        raise InvalidValueError(
             f"Models of the family '{family.name}' do not chat."
             " An administrator can route 'chat' to a deployment that does.",
             param="model",

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from inhouse.core.prompt import Messages, Text
 from inhouse.core.requests import GenerationRequest
-from inhouse.errors import RequestError
+from inhouse.errors import InvalidValueError
 from inhouse.families import Family, GenerationMode
 from inhouse.prompts import raw
 from inhouse.prompts.budget import Budget, head, size
@@ -23,7 +23,7 @@ def render_generation(request: GenerationRequest, family: Family, budget: Budget
     """Render an instruction with the code around the cursor.
 
     Raises:
-        RequestError: the family writes no code from words.
+        InvalidValueError: the family writes no code from words.
 
     """
     match family.generation:
@@ -32,7 +32,7 @@ def render_generation(request: GenerationRequest, family: Family, budget: Budget
         case GenerationMode.TEXT:
             return _text(request, family, budget)
         case GenerationMode.NONE:
-            raise RequestError(
+            raise InvalidValueError(
                 f"Models of the family '{family.name}' cannot write code from an instruction."
                 " Ask for 'completion', or have an administrator route 'generation' elsewhere.",
                 param="model",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from inhouse.core.delta import Delta
+from inhouse.core.delta import Delta, Usage
 from inhouse.core.trace import Outcome, Trace
 from inhouse.errors import InhouseError, RequestError, UpstreamError
 
@@ -28,8 +28,10 @@ class Recording:
         "_done",
         "_error",
         "_outcome",
+        "_prompt_estimate",
         "_started_at",
         "_started_clock",
+        "_told",
         "caller",
         "completion_tokens",
         "deltas",
@@ -54,6 +56,8 @@ class Recording:
         self._started_clock = time.perf_counter()
         self._outcome = Outcome.OK
         self._error = ""
+        self._prompt_estimate = 0
+        self._told = False
         self.id = os.urandom(16).hex()
         self.request_id = request_id or self.id
         self.endpoint = endpoint
@@ -75,6 +79,17 @@ class Recording:
         self.deployments = (*self.deployments, deployment)
         self.family = family
 
+    def estimated(self, prompt_tokens: int) -> None:
+        """Note about how long the prompt is: what counts where the upstream never tells."""
+        self._prompt_estimate = prompt_tokens
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens so far: as the upstream told, else an estimate, one token a delta."""
+        if self._told or not self.deltas:
+            return Usage(prompt_tokens=self.prompt_tokens, completion_tokens=self.completion_tokens)
+        return Usage(prompt_tokens=self._prompt_estimate, completion_tokens=self.deltas)
+
     def received(self, delta: Delta) -> None:
         """Note a delta on its way from the upstream."""
         if self.first_delta is None:
@@ -83,6 +98,7 @@ class Recording:
         if delta.finish_reason is not None:
             self.finish_reason = delta.finish_reason
         if delta.usage is not None:
+            self._told = True
             self.prompt_tokens = delta.usage.prompt_tokens
             self.completion_tokens = delta.usage.completion_tokens
 
@@ -111,6 +127,7 @@ class Recording:
 
     def _trace(self) -> Trace:
         ended, started, first = time.perf_counter(), self._started_clock, self.first_delta
+        usage = self.usage
         return Trace(
             id=self.id,
             request_id=self.request_id,
@@ -126,8 +143,8 @@ class Recording:
             deployments=self.deployments,
             family=self.family,
             stream=self.stream,
-            prompt_tokens=self.prompt_tokens,
-            completion_tokens=self.completion_tokens,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
             deltas=self.deltas,
             finish_reason=self.finish_reason,
             error=self._error,
