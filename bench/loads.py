@@ -48,10 +48,20 @@ class Load(NamedTuple):
         ).encode()
 
 
+# Where a title says nothing else, an answer has 64 tokens, which come as fast as they can.
 LOADS = (
     Load("chat c1", "chat, 1 connection", CHAT, "general-t64", 1, seconds=2),
+    Load("chat short c1", "chat, one token, 1 connection", CHAT, "general-t1", 1, seconds=2),
+    Load("chat short c32", "chat, one token, 32 connections", CHAT, "general-t1", 32),
     Load("chat c32", "chat, 32 connections", CHAT, "general-t64", 32),
-    Load("chat short c32", "chat, an answer of one token, 32 connections", CHAT, "general-t1", 32),
+    # What a model takes for 64 tokens at 20 ms, whichever way it is asked.
+    Load(
+        "chat slow c100",
+        "chat, a token every 20 ms, 100 connections",
+        CHAT,
+        "general-t64-d20-r1280",
+        100,
+    ),
     Load(
         "chat 50 kB c32",
         "chat, a body of 50 kB, 32 connections",

@@ -71,7 +71,7 @@ def markdown(measured: Sequence[Measured], conditions: dict[str, str]) -> str:
     parts = [
         _conditions(measured, conditions),
         "### Requests that are answered whole",
-        _table(
+        table(
             (
                 *("load", "stack", "CPU µs a request", "of reference", "requests/s and core"),
                 *("p50 ms", "p99 ms", "runs", "spread"),
@@ -79,7 +79,7 @@ def markdown(measured: Sequence[Measured], conditions: dict[str, str]) -> str:
             [row for load in requests for row in _request_rows(load, found)],
         ),
         "### Streams",
-        _table(
+        table(
             (
                 *("load", "stack", "CPU µs a token", "of reference", "tokens/s", "core used"),
                 *("token delay p50 ms", "p99 ms", "first token p50 ms", "runs", "spread"),
@@ -87,12 +87,12 @@ def markdown(measured: Sequence[Measured], conditions: dict[str, str]) -> str:
             [row for load in streams for row in _stream_rows(load, found)],
         ),
         "### Start and memory",
-        _table(
+        table(
             ("stack", "start to first 200, s", "RSS idle, MiB", "RSS after the loads, MiB"),
             [_start_row(each) for each in measured],
         ),
         "### Hang-ups that reach the upstream within 4 s",
-        _table(
+        table(
             ("stack", *(hang_ups.phase for hang_ups in measured[0].hang_ups)),
             [_hang_up_row(each) for each in measured],
         ),
@@ -184,6 +184,7 @@ def _runs(each: Figure) -> str:
     return str(each.runs) if each.runs else "starved"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; all columns but the first are numbers."""
     numbers = ["---", *("---:" for _ in head[1:])]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, numbers, *rows))

@@ -1,6 +1,6 @@
 """Measure inhouse: what `make bench` runs.
 
-    python bench/run.py [--quick] [--json FILE] [--markdown FILE]
+    python bench/run.py [--quick] [--json FILE] [--markdown FILE] [--docs]
     python bench/run.py --part gateway --stacks inhouse reference --loads "chat c32"
 
 The whole gateway beside the reference stack and nginx, under the loads of `loads.py`, then the
@@ -17,18 +17,22 @@ from pathlib import Path
 
 import msgspec
 
+import budget
 import ctools
 from installed import installed_bytes
 from loads import LOADS
 from machine import busy, machine
 from measure import Measured, measure, note
 from processes import TOOL_CORE, free_port, running, wait_for_port
-from report import MIB, figures, markdown
+from report import figures, markdown
 from stacks import BUILDERS, stacks
 
 REPETITIONS = 3
 QUICKER = 3.0
 QUICK_CURSORS = 100
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+BEGIN, END = "<!-- figures of make bench: begin -->", "<!-- figures of make bench: end -->"
+"""The report in `DOCS` stands between these."""
 
 
 def main() -> int:
@@ -42,16 +46,24 @@ def main() -> int:
 def _report(measured: list[Measured], asked: argparse.Namespace) -> None:
     size, packages = installed_bytes("inhouse")
     conditions = machine() | {
-        "installed": f"{size / MIB:.0f} MiB in {packages} packages besides inhouse",
-        "load average when it began": f"{asked.busy:.2f}",
+        "installed": f"{size / 1e6:.0f} MB in {packages} packages besides inhouse",
+        "processes that wanted a core when it began": f"{asked.busy:.1f}",
     }
+    found = figures(measured)
     report = markdown(measured, conditions)
+    if not asked.loads and {"inhouse", "reference"} <= found.keys():
+        kept = budget.lines(measured, found, size)
+        report = f"{report}\n### The budget\n\n{budget.markdown(kept)}\n"
     print(report)
     if asked.markdown:
         asked.markdown.write_text(report)
+    if asked.docs:
+        text = DOCS.read_text()
+        before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+        DOCS.write_text(f"{before}{BEGIN}\n{report}{END}{after}")
     if asked.json:
-        found = {"conditions": conditions, "figures": figures(measured), "measured": measured}
-        asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        runs = {"conditions": conditions, "figures": found, "measured": measured}
+        asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(runs)) + b"\n")
 
 
 def _arguments() -> argparse.Namespace:
@@ -59,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one short repetition: a first look")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all runs there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the report there")
+    parser.add_argument("--docs", action="store_true", help=f"write the report into {DOCS.name}")
     parser.add_argument("--part", choices=("all", "gateway", "repository"), default="all")
     parser.add_argument("--stacks", nargs="+", default=[], choices=BUILDERS, metavar="NAME")
     parser.add_argument(
