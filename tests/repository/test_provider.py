@@ -15,7 +15,7 @@ from inhouse.core.ports import ProviderContext
 from inhouse.core.prompt import Fim, Messages, Prompt, Text
 from inhouse.core.requests import Message, Params
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
-from inhouse.providers.repository import Repository, indexing
+from inhouse.providers.repository import Repository, builder, indexing
 from inhouse.providers.repository.index import FORMAT
 from inhouse.providers.repository.lexer import lex
 
@@ -328,6 +328,19 @@ def test_loading_the_provider_does_not_load_numpy() -> None:
         "sys.exit('numpy' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 -- our own program
+
+
+def test_a_builder_whose_gateway_is_gone_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    frames = builder.frame(builder.Job(str(path), "key")) + builder.frame(Document("a.py", "a = 1"))
+    ended = subprocess.run(
+        [sys.executable, "-m", "inhouse.providers.repository.builder"],
+        input=frames,
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_name_of_a_saved_index_tells_folders_apart() -> None:

@@ -43,15 +43,19 @@ def frame(content: Job | Document | None) -> bytes:
 
 def calibrated(documents: list[Document], report: calibration.Report) -> Index:
     """Learn the threshold from held-out files, then index everything."""
+    threshold = _learnt(documents, lambda share: report(0.6 * share))
+    return build(documents, threshold, lambda share: report(0.6 + 0.4 * share))
+
+
+def _learnt(documents: list[Document], report: calibration.Report) -> float:
     choose = random.Random(_SEED)  # noqa: S311 -- the same files each time, no secret
     kept, held = calibration.held_out(documents, choose)
     asked = list(calibration.cursors(held, calibration.CURSORS, choose))
-    made: list[calibration.Guess] = []
-    if asked:
-        part = build(kept, calibration.DEFAULT, lambda share: report(0.4 * share))
-        made = calibration.guesses(part, asked, lambda share: report(0.4 + 0.2 * share))
-    threshold = calibration.threshold(made)
-    return build(documents, threshold, lambda share: report(0.6 + 0.4 * share))
+    if not asked:
+        return calibration.DEFAULT
+    part = build(kept, calibration.DEFAULT, lambda share: report(0.7 * share))
+    made = calibration.guesses(part, asked, lambda share: report(0.7 + 0.3 * share))
+    return calibration.threshold(made)
 
 
 def main() -> None:

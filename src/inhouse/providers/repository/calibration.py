@@ -63,26 +63,24 @@ def held_out(
 
 def cursors(documents: Sequence[Document], count: int, choose: random.Random) -> Iterator[Cursor]:
     """Yield random cursors inside random lines that are neither blank nor a comment."""
-    lines = [(document, document.text.splitlines(keepends=True)) for document in documents]
     places = [
-        (document, number, kept)
-        for document, kept in lines
-        if any(_asked(line) for line in kept)
-        for number in [[number for number, line in enumerate(kept) if _asked(line)]]
+        (document.path, lines, number)
+        for document in documents
+        for lines in [document.text.splitlines(keepends=True)]
+        for number, line in enumerate(lines)
+        if line.strip() and not line.lstrip().startswith(_COMMENT)
     ]
     for _ in range(count if places else 0):
-        document, numbers, kept = choose.choice(places)
-        number = choose.choice(numbers)
-        line = kept[number]
+        path, lines, number = choose.choice(places)
+        line = lines[number]
         code = line.rstrip()
-        start = len(line) - len(line.lstrip())
-        cut = choose.randrange(start, len(code))
-        end = line.rstrip("\r\n")
+        cut = choose.randrange(len(line) - len(line.lstrip()), len(code))
+        end = len(line.rstrip("\r\n"))
         yield Cursor(
-            document.path,
-            "".join(kept[:number]) + line[:cut],
+            path,
+            "".join(lines[:number]) + line[:cut],
             code[cut:],
-            line[len(end) :] + "".join(kept[number + 1 :]),
+            line[end:] + "".join(lines[number + 1 :]),
         )
 
 
@@ -114,7 +112,3 @@ def threshold(made: Sequence[Guess]) -> float:
         if right >= PRECISION * number:
             shown = max(shown, number)
     return max(LEAST, ranked[shown - 1].confidence)
-
-
-def _asked(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith(_COMMENT)

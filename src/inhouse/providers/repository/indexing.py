@@ -23,7 +23,7 @@ Documents = Callable[[PurePath, Sequence[str]], Iterable[Document]]
 Progress = Callable[[float, str], None]
 
 MOST_CHARACTERS = 64_000_000
-"""Source text that one index may hold; it takes up to ten times that while it is built."""
+"""Source text that one index may hold; building takes twenty times that in memory."""
 RETRY_SECONDS = 30.0
 _READ_SHARE = 0.1
 _ERROR_BYTES = 4000

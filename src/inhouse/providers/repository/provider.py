@@ -26,6 +26,7 @@ MODEL = "repository-index"
 """The served model's honest name: a repository index, not a language model."""
 _THREADS = 2
 _MOST_WAITING = 256
+_MOST_CHOICES = 10
 _LINE_TOKENS = 40
 
 
@@ -127,7 +128,7 @@ class Repository:
         def run() -> tuple[list[Suggestion], int]:
             query = index.query(prefix, suffix, given_up.is_set)
             limit = _LINE_TOKENS if params.max_tokens is None else params.max_tokens
-            return query.suggestions(params.n, limit), query.prompt_tokens
+            return query.suggestions(min(params.n, _MOST_CHOICES), limit), query.prompt_tokens
 
         self._waiting += 1
         try:
