@@ -34,26 +34,40 @@ def json(value: object) -> None:
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, empty: str) -> None:
     """Print rows under heads; where there are none, say `empty` on standard error."""
-    listed = list(rows)
+    listed = [[_text(cell) for cell in row] for row in rows]
+    out = console()
     if not listed:
         note(empty)
+        return
+    if not out.is_terminal:
+        _lines(out, [[Text(head) for head in heads], *listed])
         return
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in heads:
         shown.add_column(head, overflow="fold")
     for row in listed:
-        shown.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    console().print(shown)
+        shown.add_row(*row)
+    out.print(shown)
 
 
 def facts(pairs: Iterable[tuple[str, Cell]]) -> None:
     """Print names and values, one pair a line."""
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    shown.add_column(style="bold")
-    shown.add_column(overflow="fold")
-    for name, value in pairs:
-        shown.add_row(name, value if isinstance(value, Text) else Text(value))
-    console().print(shown)
+    _lines(console(), [[Text(name, style="bold"), _text(value)] for name, value in pairs])
+
+
+def _lines(out: Console, rows: Sequence[Sequence[Text]]) -> None:
+    """Print rows in columns, without blanks at the ends."""
+    widths = [max(each.cell_len for each in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        line = Text()
+        for cell, width in zip(row, widths, strict=True):
+            line = line + cell + " " * (width - cell.cell_len + 2)
+        line.rstrip()
+        out.print(line, soft_wrap=True)
+
+
+def _text(cell: Cell) -> Text:
+    return cell if isinstance(cell, Text) else Text(plain(cell))
 
 
 def note(text: str) -> None:

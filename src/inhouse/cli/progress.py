@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -18,10 +18,10 @@ Report = Callable[[float, str], None]
 
 @contextmanager
 def bar(doing: str, patience: float = PATIENCE) -> Generator[Report]:
-    """Give what takes a share between 0 and 1 and what is being done, and draws the bar."""
+    """Yield what takes a share between 0 and 1 and what is being done; the bar goes at the end."""
     out = output.console(stderr=True)
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description:<16}"),
         BarColumn(bar_width=30),
         TaskProgressColumn(),
         TimeElapsedColumn(),
@@ -30,21 +30,11 @@ def bar(doing: str, patience: float = PATIENCE) -> Generator[Report]:
         disable=not out.is_terminal,
     )
     task = progress.add_task(doing, total=1.0)
-    began = time.monotonic()
-    started = False
-
-    def report(share: float, now: str) -> None:
-        nonlocal started
-        progress.update(task, completed=share, description=now or doing)
-        if not started and share < 1 and time.monotonic() - began > patience:
-            started = True
-            progress.start()
-        if started and share >= 1:
-            started = False
-            progress.stop()
-
+    timer = threading.Timer(patience, progress.start)
+    timer.start()
     try:
-        yield report
+        yield lambda share, now: progress.update(task, completed=share, description=now or doing)
     finally:
-        if started:
-            progress.stop()
+        timer.cancel()
+        timer.join()
+        progress.stop()
