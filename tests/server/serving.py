@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import msgspec
+from openai import AsyncOpenAI
 
 from inhouse import config
 from inhouse.core.trace import Trace
 from inhouse.gateway import Gateway
+from inhouse.providers.scripted import Scripted
 from inhouse.server import Addresses, listening
 
 ADMIN = "ihk_admin_0123456789abcdef"
@@ -41,6 +45,36 @@ models = ["chat"]
 """
 
 
+def scripted(name: str, *, family: str = "general", **options: object) -> str:
+    """Return TOML that declares a deployment which plays a script; see `Scripted`."""
+    lines = [f"{option} = {_toml(value)}" for option, value in options.items()]
+    return "\n".join(
+        [
+            "[[deployments]]",
+            f"name = {json.dumps(name)}",
+            f'family = "{family}"',
+            'identifier = "scripted/script"',
+            "[deployments.options]",
+            *lines,
+            "",
+        ]
+    )
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        return "{" + ", ".join(f"{name} = {_toml(each)}" for name, each in fields.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, cast("list[object]", value))) + "]"
+    return json.dumps(value)
+
+
+def route(feature: str, *deployments: str) -> str:
+    """Return TOML that declares a route."""
+    return f'[[routes]]\nfeature = "{feature}"\ndeployments = {json.dumps(deployments)}\n'
+
+
 class Reply:
     """An answer, read to its end."""
 
@@ -67,6 +101,20 @@ class Served:
         self.metrics = addresses.metrics
         self.port = int(addresses.url.rpartition(":")[2])
 
+    @property
+    def scripted(self) -> Scripted:
+        """The provider that plays scripts, with its memory."""
+        found = self.gateway.providers["scripted"]
+        assert isinstance(found, Scripted)
+        return found
+
+    @contextlib.asynccontextmanager
+    async def client(self, key: str = DEVELOPER) -> AsyncGenerator[AsyncOpenAI]:
+        """Yield OpenAI's own client, which asks once and reports what it got."""
+        base_url = f"{self.url}/v1"
+        async with AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0) as client:
+            yield client
+
     async def ask(
         self,
         method: str,
@@ -75,13 +123,13 @@ class Served:
         key: str | None = ADMIN,
         headers: dict[str, str] | None = None,
         raw: bytes | None = None,
-        json: object = None,
+        content: object = None,
     ) -> Reply:
         """Send one request and read the whole answer."""
         sent = dict(headers or {})
         if key is not None:
             sent["Authorization"] = f"Bearer {key}"
-        body = raw if raw is not None else None if json is None else msgspec.json.encode(json)
+        body = raw if raw is not None else None if content is None else msgspec.json.encode(content)
         async with (
             aiohttp.ClientSession() as session,
             session.request(method, self.url + path, headers=sent, data=body) as answer,
@@ -91,7 +139,7 @@ class Served:
     async def traces(self) -> Sequence[Trace]:
         """Return every trace so far, newest first."""
         await self.gateway.records.flush()
-        return self.gateway.registry.traces.list_traces(1000)
+        return await asyncio.to_thread(self.gateway.registry.traces.list_traces, 1000)
 
 
 def configuration(folder: Path, text: str = "", *, server: str = "") -> config.Config:

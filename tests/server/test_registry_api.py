@@ -39,22 +39,26 @@ def deployment(tmp_path: Path) -> dict[str, Any]:
 async def test_a_deployment_is_added_changed_and_removed(
     served: Served, deployment: dict[str, Any]
 ) -> None:
-    added = await served.ask("POST", "/api/v1/deployments", json={"name": "our code", **deployment})
+    added = await served.ask(
+        "POST", "/api/v1/deployments", content={"name": "our code", **deployment}
+    )
     assert added.status == 201
     assert added.json["has_api_key"] is True
     assert "our code" in served.gateway.catalog.deployments
 
-    again = await served.ask("POST", "/api/v1/deployments", json={"name": "our code", **deployment})
+    again = await served.ask(
+        "POST", "/api/v1/deployments", content={"name": "our code", **deployment}
+    )
     assert (again.status, again.error["param"]) == (409, "name")
 
     del deployment["api_key"]
     deployment["family"] = "codestral"
-    changed = await served.ask("PUT", "/api/v1/deployments/our%20code", json=deployment)
+    changed = await served.ask("PUT", "/api/v1/deployments/our%20code", content=deployment)
     assert (changed.status, changed.json["family"]) == (200, "codestral")
     assert served.gateway.catalog.deployments["our code"].api_key.reveal() == SECRET
 
     deployment["api_key"] = ""
-    changed = await served.ask("PUT", "/api/v1/deployments/our%20code", json=deployment)
+    changed = await served.ask("PUT", "/api/v1/deployments/our%20code", content=deployment)
     assert changed.json["has_api_key"] is False
 
     assert (await served.ask("GET", "/api/v1/deployments/our%20code")).json == changed.json
@@ -65,9 +69,9 @@ async def test_a_deployment_is_added_changed_and_removed(
 
 
 async def test_a_secret_never_comes_back(served: Served, deployment: dict[str, Any]) -> None:
-    seen = [(await served.ask("PUT", "/api/v1/deployments/d", json=deployment)).body]
+    seen = [(await served.ask("PUT", "/api/v1/deployments/d", content=deployment)).body]
     deployment["options"] = {"unknown": 1}
-    seen.append((await served.ask("PUT", "/api/v1/deployments/d", json=deployment)).body)
+    seen.append((await served.ask("PUT", "/api/v1/deployments/d", content=deployment)).body)
     paths = ("deployments", "deployments/d", "revisions", "revisions/2", "traces", "keys")
     seen += [(await served.ask("GET", f"/api/v1/{path}")).body for path in paths]
     for body in seen:
@@ -89,7 +93,7 @@ async def test_a_secret_never_comes_back(served: Served, deployment: dict[str, A
 async def test_a_deployment_that_cannot_work_is_refused(
     served: Served, deployment: dict[str, Any], change: dict[str, Any], param: str | None
 ) -> None:
-    reply = await served.ask("PUT", "/api/v1/deployments/d", json={**deployment, **change})
+    reply = await served.ask("PUT", "/api/v1/deployments/d", content={**deployment, **change})
     assert (reply.status, reply.error["param"]) == (422, param)
     assert served.gateway.catalog.deployments == {}
 
@@ -97,8 +101,8 @@ async def test_a_deployment_that_cannot_work_is_refused(
 async def test_routes_are_set_disabled_and_inherited(
     served: Served, deployment: dict[str, Any]
 ) -> None:
-    await served.ask("PUT", "/api/v1/deployments/d", json=deployment)
-    reply = await served.ask("PUT", "/api/v1/routes/chat", json={"deployments": ["d"]})
+    await served.ask("PUT", "/api/v1/deployments/d", content=deployment)
+    reply = await served.ask("PUT", "/api/v1/routes/chat", content={"deployments": ["d"]})
     assert reply.json == {
         "feature": "chat",
         "deployments": ["d"],
@@ -108,7 +112,7 @@ async def test_routes_are_set_disabled_and_inherited(
     }
     inherited = (await served.ask("GET", "/api/v1/routes/chat.explain")).json
     assert (inherited["deployments"], inherited["inherits"]) == (["d"], "chat")
-    off = await served.ask("PUT", "/api/v1/routes/chat.explain", json={"disabled": True})
+    off = await served.ask("PUT", "/api/v1/routes/chat.explain", content={"disabled": True})
     assert off.json["disabled"] is True
     back = await served.ask("DELETE", "/api/v1/routes/chat.explain")
     assert (back.json["inherits"], back.json["disabled"]) == ("chat", False)
@@ -129,11 +133,11 @@ async def test_routes_are_set_disabled_and_inherited(
 async def test_a_route_that_leads_nowhere_is_refused(
     served: Served, path: str, body: dict[str, Any], status: int
 ) -> None:
-    assert (await served.ask("PUT", f"/api/v1/routes/{path}", json=body)).status == status
+    assert (await served.ask("PUT", f"/api/v1/routes/{path}", content=body)).status == status
 
 
 async def test_a_key_is_shown_once_works_at_once_and_dies_at_once(served: Served) -> None:
-    made = await served.ask("POST", "/api/v1/keys", json={"name": "new", "role": "auditor"})
+    made = await served.ask("POST", "/api/v1/keys", content={"name": "new", "role": "auditor"})
     assert made.status == 201
     key = made.json["key"]
     listed = await served.ask("GET", "/api/v1/keys", key=key)
@@ -151,21 +155,21 @@ async def test_declared_entries_are_read_only(served: Served) -> None:
 
 async def test_settings_change_and_go_back(served: Served) -> None:
     path = "/api/v1/settings"
-    changed = await served.ask("PATCH", path, json={"completion_max_tokens": 7})
+    changed = await served.ask("PATCH", path, content={"completion_max_tokens": 7})
     assert changed.json["completion_max_tokens"] == 7
     assert served.gateway.catalog.settings.completion_max_tokens == 7
-    assert (await served.ask("PATCH", path, json={})).json == changed.json
-    back = await served.ask("PATCH", path, json={"completion_max_tokens": None})
+    assert (await served.ask("PATCH", path, content={})).json == changed.json
+    back = await served.ask("PATCH", path, content={"completion_max_tokens": None})
     assert back.json["completion_max_tokens"] == 128
-    wrong = await served.ask("PATCH", path, json={"completion_max_tokens": 0})
+    wrong = await served.ask("PATCH", path, content={"completion_max_tokens": 0})
     assert (wrong.status, wrong.error["param"]) == (422, "completion_max_tokens")
-    unknown = await served.ask("PATCH", path, json={"completion_tokens": 1})
+    unknown = await served.ask("PATCH", path, content={"completion_tokens": 1})
     assert unknown.status == 422
 
 
 async def test_every_change_is_a_revision_that_can_be_rolled_back(served: Served) -> None:
     start = served.gateway.catalog.revision
-    await served.ask("PATCH", "/api/v1/settings", json={"trace_days": 7})
+    await served.ask("PATCH", "/api/v1/settings", content={"trace_days": 7})
     newest = (await served.ask("GET", "/api/v1/revisions?limit=1")).json["data"][0]
     assert (newest["number"], newest["author"]) == (start + 1, "root")
     shown = (await served.ask("GET", f"/api/v1/revisions/{start + 1}")).json
@@ -209,7 +213,7 @@ async def test_families_are_shown(served: Served) -> None:
 async def test_an_auditor_reads_and_changes_nothing(served: Served) -> None:
     assert (await served.ask("GET", "/api/v1/keys", key=AUDITOR)).status == 200
     body = {"name": "x", "role": "admin"}
-    reply = await served.ask("POST", "/api/v1/keys", key=AUDITOR, json=body)
+    reply = await served.ask("POST", "/api/v1/keys", key=AUDITOR, content=body)
     assert (reply.status, reply.error["code"]) == (403, "forbidden")
 
 

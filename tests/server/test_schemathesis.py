@@ -7,12 +7,13 @@ import anyio.to_thread
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi import checks
 
 from tests.server.serving import ADMIN, configuration, serving
 
 GENERATE = (Phase.explicit, Phase.generate)
 EXAMPLES = 15
+UNFIT: Any = checks.__dict__["positive_data_acceptance"]  # its own types are incomplete
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
@@ -34,14 +35,14 @@ def fuzz(url: str, mode: schemathesis.GenerationMode) -> None:
             database=None,
             deadline=None,
             phases=GENERATE,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def answered_as_described(case: Any) -> None:
             case.call_and_validate(
                 headers={"Authorization": f"Bearer {ADMIN}"},
                 # Names must exist, which no schema says: 422 is a right answer to fitting data.
-                excluded_checks=[positive_data_acceptance],
+                excluded_checks=[UNFIT],
             )
 
         answered_as_described()

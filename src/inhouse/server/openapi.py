@@ -118,16 +118,7 @@ def _query(operation: Operation, components: dict[str, Any]) -> list[dict[str, A
     if operation.query is None:
         return []
     fields = components[operation.query.__name__]["properties"]
-    return [
-        {"name": name, "in": "query", "schema": _without_null(each)}
-        for name, each in fields.items()
-    ]
-
-
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a query parameter: one that is not there is left out, never null."""
-    some = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
-    return some[0] if len(some) == 1 else schema
+    return [{"name": name, "in": "query", "schema": each} for name, each in fields.items()]
 
 
 def _success(operation: Operation, reference: dict[int, Any]) -> dict[str, Any]:

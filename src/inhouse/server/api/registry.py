@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from inhouse.core.catalog import Deployment, Feature, Route, Settings
 from inhouse.core.secret import Secret
@@ -136,22 +136,16 @@ async def show_family(call: Call) -> Family:
 
 async def list_traces(call: Call) -> shapes.TraceList:
     """``GET /api/v1/traces``."""
-    asked: shapes.TraceQuery = call.query
-    wanted = msgspec.structs.asdict(asked)
-    limit, before = wanted.pop("limit"), wanted.pop("before")
+    wanted = _given(call.query)
+    place = {name: wanted.pop(name) for name in ("limit", "before") if name in wanted}
     traces = call.gateway.registry.traces
-    found = await asyncio.to_thread(
-        traces.list_traces, limit, before=before, where=Filter(**wanted)
-    )
+    found = await asyncio.to_thread(traces.list_traces, where=Filter(**wanted), **place)
     return shapes.TraceList(list(found))
 
 
 async def list_revisions(call: Call) -> shapes.RevisionList:
     """``GET /api/v1/revisions``."""
-    asked: shapes.RevisionQuery = call.query
-    found = await asyncio.to_thread(
-        call.gateway.registry.revisions, asked.limit, before=asked.before
-    )
+    found = await asyncio.to_thread(call.gateway.registry.revisions, **_given(call.query))
     return shapes.RevisionList([shapes.revision_summary(each) for each in found])
 
 
@@ -165,6 +159,12 @@ async def roll_back(call: Call) -> shapes.ChangeList:
     """``POST /api/v1/revisions/{number}/rollback``: what is not declared is again as it was."""
     changes = await _change(call, call.gateway.registry.rollback, _number(call))
     return shapes.ChangeList(call.gateway.catalog.revision, list(changes))
+
+
+def _given(fields: Struct) -> dict[str, Any]:
+    """Return the fields that the caller did send."""
+    found = msgspec.structs.asdict(fields)
+    return {name: value for name, value in found.items() if value is not UNSET}
 
 
 def _number(call: Call) -> int:

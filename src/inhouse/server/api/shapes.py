@@ -162,7 +162,7 @@ class RevisionQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Which revisions: those below the number `before`."""
 
     limit: Limit = 50
-    before: Annotated[int, Meta(ge=1, le=999_999_999)] | None = None
+    before: Annotated[int, Meta(ge=1, le=999_999_999)] | UnsetType = UNSET
 
 
 class TraceQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -172,14 +172,14 @@ class TraceQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     limit: Limit = 50
-    before: Word | None = None
-    caller: Word | None = None
-    model: Word | None = None
-    feature: Feature | None = None
-    outcome: Outcome | None = None
-    request_id: Word | None = None
-    since: Time | None = None
-    until: Time | None = None
+    before: Word | UnsetType = UNSET
+    caller: Word | UnsetType = UNSET
+    model: Word | UnsetType = UNSET
+    feature: Feature | UnsetType = UNSET
+    outcome: Outcome | UnsetType = UNSET
+    request_id: Word | UnsetType = UNSET
+    since: Time | UnsetType = UNSET
+    until: Time | UnsetType = UNSET
 
 
 SettingsChange: Any = msgspec.defstruct(
