@@ -106,6 +106,13 @@ class Peer(asyncio.Protocol):
         self._server.changed()
 
     async def _serve(self) -> None:
+        try:
+            await self._serve_each()
+        finally:
+            self.transport.abort()
+            self._server.changed()
+
+    async def _serve_each(self) -> None:
         while not self.transport.is_closing():
             request = await self._request()
             self._server.requests.append(request)
