@@ -10,6 +10,10 @@ from inhouse.core.ports import Provider, Warming
 from inhouse.errors import InhouseError
 
 
+WARM_EVERY = 300.0
+"""Seconds between warmings: what a deployment answers from, a repository say, may have changed."""
+
+
 class Readiness:
     """Warms deployments that need it, in the background, and tells how far they are."""
 
@@ -62,11 +66,14 @@ class Readiness:
 
     async def _warm(self, deployment: Deployment, provider: Warming) -> None:
         def progress(share: float, doing: str) -> None:
-            self._waiting[deployment.name] = f"{doing}, {share:.0%}"
+            if deployment.name in self._waiting:
+                self._waiting[deployment.name] = f"{doing}, {share:.0%}"
 
-        try:
-            await provider.warm(deployment, progress)
-        except InhouseError as error:
-            self._waiting[deployment.name] = str(error)
-        else:
-            self._waiting.pop(deployment.name, None)
+        while True:
+            try:
+                await provider.warm(deployment, progress)
+            except InhouseError as error:
+                self._waiting[deployment.name] = str(error)
+            else:
+                self._waiting.pop(deployment.name, None)
+            await asyncio.sleep(WARM_EVERY)
