@@ -9,7 +9,6 @@ from inhouse.core.catalog import Deployment
 from inhouse.core.ports import Provider, Warming
 from inhouse.errors import InhouseError
 
-
 WARM_EVERY = 300.0
 """Seconds between warmings: what a deployment answers from, a repository say, may have changed."""
 
