@@ -88,9 +88,10 @@ class _Demo:
             documents = await asyncio.to_thread(trial.read, folder)
         held = trial.held_out(documents, self._seed)
         cursors = trial.places(held, self._samples, self._seed)
-        configured, key = stage.configured(
-            folder, trial.excluded(held), await asyncio.to_thread(stage.free_port, port)
-        )
+        free = await asyncio.to_thread(stage.free_port, port)
+        if free != port:
+            output.note(f"Port {port} is taken; this is port {free}.")
+        configured, key = stage.configured(folder, trial.excluded(held), free)
         hurry = asyncio.Event()
         async with Gateway.open(configured) as gateway:
             await self._index(gateway)
@@ -107,6 +108,7 @@ class _Demo:
                         example = await trial.short_example(client, made)
                     showing.connect(addresses.url, key.reveal(), example, configured.path)
                 if not self._once:
+                    output.note("\nServing until Ctrl-C.")
                     await _interrupted(hurry)
 
     async def _index(self, gateway: Gateway) -> None:

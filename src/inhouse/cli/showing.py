@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import indent
 
 import click
 import msgspec
@@ -65,7 +64,8 @@ def figures(found: Figures, files: int) -> None:
     if not found.asked:
         out.print("The files that were left out hold no code to ask about.")
         return
-    out.print(f"{found.asked} random places in {files} files that are not in the index:\n")
+    noun = "file that is" if files == 1 else "files that are"
+    out.print(f"{found.asked} random places in {files} {noun} not in the index:\n")
     output.facts(
         [
             ("  answered", f"{found.answered} of {found.asked}"),
@@ -86,20 +86,20 @@ def connect(url: str, key: str, example: Example, file: Path | None) -> None:
         {"model": "completion", "prompt": example.prefix, "suffix": example.suffix}
     ).decode()
     _head("Address and key")
-    click.echo(f"  {url}/v1\n  {key}")
+    click.echo(f"{url}/v1\n{key}")
     _head("curl")
-    click.echo(f"  curl -s {url}/v1/completions \\")
-    click.echo(f"    -H 'Authorization: Bearer {key}' \\")
-    click.echo("    -H 'Content-Type: application/json' \\")
-    click.echo("    -d " + _quoted(body))
+    click.echo(f"curl -s {url}/v1/completions \\")
+    click.echo(f"  -H 'Authorization: Bearer {key}' \\")
+    click.echo("  -H 'Content-Type: application/json' \\")
+    click.echo("  -d " + _quoted(body))
     _head("VS Code, JetBrains: Continue, in ~/.continue/config.yaml")
-    click.echo(indent(_CONTINUE.format(url=url, key=key), "  "), nl=False)
+    click.echo(_CONTINUE.format(url=url, key=key), nl=False)
     _head("Neovim: minuet-ai.nvim, with INHOUSE_API_KEY set to the key")
-    click.echo(indent(_MINUET.format(url=url), "  "), nl=False)
+    click.echo(_MINUET.format(url=url), nl=False)
     if file is not None:
         click.echo()
         output.console().print(
-            Text(f"The demo's configuration and store are in {file.parent}", style="dim"),
+            Text(f"The demo's configuration and store are in\n{file.parent}", style="dim"),
             soft_wrap=True,
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
+from rich.table import Table
 from rich.text import Text
 
 from inhouse import config
@@ -22,7 +23,7 @@ SIGNS = {
     Status.FAILED: ("✘", "bold red"),
     Status.SKIPPED: ("-", "dim"),
 }
-INDENT = 4
+NAME_WIDTH = 16
 
 
 def run(
@@ -63,19 +64,24 @@ def passed(checks: Iterable[Check]) -> bool:
     return all(check.status is not Status.FAILED for check in checks)
 
 
-def print_checks(checks: Sequence[Check]) -> None:
-    """Print checks, one or two lines each."""
-    for check in checks:
-        print_check(check)
-
-
 def print_check(check: Check) -> None:
     """Print one check: a sign, its name and sentence, below it what to do."""
     sign, style = SIGNS[check.status]
     out = output.console()
-    line = Text.assemble(
-        (sign, style), " ", (check.name, "bold"), "  ", output.plain(check.sentence)
-    )
-    out.print(line)
-    if check.remedy and check.status is not Status.OK:
-        out.print(Text(f"  → {output.plain(check.remedy)}", style="cyan"))
+    name = Text(check.name, style="bold")
+    sentence = Text(output.plain(check.sentence))
+    advised = bool(check.remedy) and check.status is not Status.OK
+    remedy = Text(f"→ {output.plain(check.remedy)}", style="cyan") if advised else None
+    if not out.is_terminal:
+        out.print(Text.assemble(sign, " ", name, "  ", sentence), soft_wrap=True)
+        if remedy is not None:
+            out.print("  ", remedy, soft_wrap=True, sep="")
+        return
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=1)
+    grid.add_column(width=NAME_WIDTH)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(sign, style=style), name, sentence)
+    if remedy is not None:
+        grid.add_row("", "", remedy)
+    out.print(grid)

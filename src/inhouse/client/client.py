@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
+from msgspec import Struct
 
 from inhouse import __version__
 from inhouse.client.failures import no_gateway, no_key, refused, unintelligible
@@ -57,6 +58,15 @@ class Client:
     ) -> None:
         """Abort what runs and close every connection."""
         await self._transport.aclose()
+
+    async def version(self) -> str:
+        """Return the version of the gateway; needs no key."""
+        response = await self._ask("GET", "/health")
+        body = await response.read(LARGEST_ANSWER)
+        try:
+            return msgspec.json.decode(body, type=_Health).version
+        except msgspec.DecodeError:
+            raise unintelligible(self._url) from None
 
     async def models(self) -> list[str]:
         """Return the names that the key may ask for: features, and deployments."""
@@ -135,6 +145,10 @@ class Client:
         except UpstreamError as error:
             raise no_gateway(self._url, error) from None
         return response
+
+
+class _Health(Struct):
+    version: str
 
 
 def _said(**fields: str) -> dict[str, Any]:

@@ -1,0 +1,122 @@
+"""``inhouse doctor``: say what is wrong with this installation, and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from inhouse import config
+from inhouse.cli import diagnosis, output, testing
+from inhouse.cli.command import Command, json_option
+from inhouse.core.catalog import Catalog
+from inhouse.errors import ConfigError, StoreError
+from inhouse.families import load
+from inhouse.features.checks import Check, Status
+from inhouse.store import Registry
+
+
+@click.command(
+    "doctor", cls=Command, examples=["inhouse doctor", "inhouse --config inhouse.toml doctor"]
+)
+@click.option("--offline", is_flag=True, help="Ask no upstream.")
+@json_option
+@click.pass_obj
+def command(file: Path | None, offline: bool, as_json: bool) -> None:
+    """Look at configuration, store, port, keys, routes, and ask each deployment.
+
+    Says what is wrong and how to mend it. The status is 1 where something does not work.
+    """
+    made: list[Check] = []
+    for check in _checks(file, offline=offline):
+        made.append(check)
+        if not as_json:
+            testing.print_check(check)
+    works = testing.passed(made)
+    if as_json:
+        output.json({"works": works, "checks": made})
+    else:
+        click.echo()
+        click.echo(_verdict(made))
+    if not works:
+        click.get_current_context().exit(1)
+
+
+def _checks(file: Path | None, *, offline: bool) -> Iterator[Check]:
+    yield diagnosis.versions()
+    try:
+        configured = config.load(file)
+        families = load(configured.families)
+    except ConfigError as error:
+        yield _failed("configuration", error, "Correct the file, or the variable that it names.")
+        return
+    yield diagnosis.file_found(configured)
+    yield diagnosis.key_file(configured)
+    yield diagnosis.space(configured)
+    yield asyncio.run(diagnosis.port(configured))
+    store = diagnosis.store_file(configured)
+    if store is not None and not store.exists():
+        sentence = f"There is none yet at {store}; it is made when it is first needed."
+        yield Check(name="store", status=Status.SKIPPED, sentence=sentence)
+        catalog = Catalog()
+    else:
+        try:
+            registry = Registry.open(
+                configured.store.url, secret=configured.secret_key, key_file=configured.key_file
+            )
+        except StoreError as error:
+            yield _failed("store", error, "Check [store] in the configuration.")
+            return
+        try:
+            catalog = registry.snapshot()
+            sentence = f"{configured.store.shown}, revision {catalog.revision}."
+            yield Check(name="store", status=Status.OK, sentence=sentence)
+            yield diagnosis.clock(registry)
+            if (waiting := diagnosis.pending(registry, configured)) is not None:
+                yield waiting
+        finally:
+            registry.close()
+    catalog = _with_declared(catalog, configured)
+    yield diagnosis.keys(catalog)
+    yield from diagnosis.routes(catalog, families)
+    if not offline:
+        yield from _deployments(configured, catalog)
+
+
+def _with_declared(catalog: Catalog, configured: config.Config) -> Catalog:
+    """Return the registry as it will be once the configuration file is taken over."""
+    declared = configured.declared
+    return msgspec.structs.replace(
+        catalog,
+        deployments=catalog.deployments | {each.name: each for each in declared.deployments},
+        routes=catalog.routes | {each.feature: each for each in declared.routes},
+        keys=catalog.keys | {each.digest: each for each in declared.keys},
+    )
+
+
+def _deployments(configured: config.Config, catalog: Catalog) -> Iterator[Check]:
+    """Test each deployment; of one that is well, one check is enough."""
+    for name, deployment in sorted(catalog.deployments.items()):
+        title = f"deployment '{name}'"
+        found = testing.run(configured, catalog.settings, deployment, show=False)
+        wrong = [each for each in found if each.status in (Status.FAILED, Status.WARNING)]
+        for each in wrong:
+            yield msgspec.structs.replace(each, name=f"{title}, {each.name}")
+        if not wrong:
+            yield Check(name=title, status=Status.OK, sentence="It works.")
+
+
+def _verdict(made: list[Check]) -> str:
+    failed = sum(each.status is Status.FAILED for each in made)
+    warnings = sum(each.status is Status.WARNING for each in made)
+    if failed:
+        return f"{failed} of {len(made)} checks failed."
+    noun = "warning" if warnings == 1 else "warnings"
+    return f"Nothing failed; {warnings} {noun}." if warnings else "Everything works."
+
+
+def _failed(name: str, error: Exception, remedy: str) -> Check:
+    return Check(name=name, status=Status.FAILED, sentence=str(error), remedy=remedy)
