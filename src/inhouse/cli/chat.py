@@ -36,7 +36,7 @@ FORGET = "/new"
     shell_complete=names.models,
     help="Feature or deployment to ask, such as chat.explain.",
 )
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer.")
+@click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="Longest answer.")
 @json_option
 @click.pass_obj
 def command(

@@ -30,8 +30,15 @@ from inhouse.core.requests import CompletionRequest, Params
     shell_complete=names.models,
     help="Feature or deployment to ask.",
 )
-@click.option("--n", type=click.IntRange(1, 16), default=1, show_default=True, help="Suggestions.")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest suggestion.")
+@click.option(
+    "--n",
+    type=click.IntRange(1, 16),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Suggestions.",
+)
+@click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="Longest suggestion.")
 @click.option("--stream", is_flag=True, help="Print the suggestion as it is written.")
 @json_option
 @click.pass_obj

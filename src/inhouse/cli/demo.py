@@ -39,14 +39,18 @@ PORT = 5052
 @click.option(
     "--samples",
     type=click.IntRange(1, 10_000),
+    metavar="N",
     default=40,
     show_default=True,
     help="Places to ask.",
 )
-@click.option("--seed", type=int, default=52, show_default=True, help="Chooses files and places.")
+@click.option(
+    "--seed", type=int, metavar="N", default=52, show_default=True, help="Chooses files and places."
+)
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
+    metavar="N",
     default=PORT,
     show_default=True,
     help="Port to listen on; the next free one if it is taken.",

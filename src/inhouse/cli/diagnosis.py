@@ -142,7 +142,8 @@ async def port(configured: config.Config) -> Check:
 def keys(catalog: Catalog) -> Check:
     """See whether anybody can ask anything."""
     if catalog.keys:
-        return _ok("keys", f"There are {len(catalog.keys)}.")
+        count = len(catalog.keys)
+        return _ok("keys", "There is one." if count == 1 else f"There are {count}.")
     return _warning(
         "keys",
         "There are no API keys, so nobody can ask anything.",

@@ -38,7 +38,7 @@ from inhouse.core.requests import GenerationRequest, Params
     shell_complete=names.models,
     help="Feature or deployment to ask.",
 )
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer.")
+@click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="Longest answer.")
 @json_option
 @click.pass_obj
 def command(

@@ -22,7 +22,7 @@ def command() -> None:
 
 
 @command.command("list", examples=["inhouse revisions list", "inhouse revisions list --limit 5"])
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), metavar="N", default=20, show_default=True)
 @json_option
 @click.pass_obj
 def listed(file: Path | None, limit: int, as_json: bool) -> None:

@@ -25,7 +25,10 @@ from inhouse.server import Addresses, run, serve
 )
 @click.option("--host", metavar="ADDRESS", help="Address to listen on instead of the configured.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="Port to listen on; 0 takes a free one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
 @click.pass_obj

@@ -47,7 +47,7 @@ def command() -> None:
         "inhouse traces list --caller ada --feature completion --json",
     ],
 )
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), metavar="N", default=20, show_default=True)
 @click.option("--caller", metavar="KEY", shell_complete=names.keys, help="Of this key only.")
 @click.option("--model", metavar="NAME", shell_complete=names.models, help="Asked as this only.")
 @click.option("--feature", type=click.Choice([each.value for each in Feature]))
