@@ -105,7 +105,11 @@ class Recording:
     def fail(self, error: BaseException, status: int) -> None:
         """Note an error and the HTTP status that the caller is answered with."""
         self.status = status
-        self._outcome = Outcome.REFUSED if isinstance(error, RequestError) else Outcome.FAILED
+        # The admin API also refuses what the registry cannot take.
+        refused = isinstance(error, RequestError) or (
+            status < 500 and not isinstance(error, UpstreamError)
+        )
+        self._outcome = Outcome.REFUSED if refused else Outcome.FAILED
         self._error = error_word(error)
 
     def __enter__(self) -> Self:

@@ -75,7 +75,12 @@ class Records:
                 size = min(BATCH_LIMIT, len(self._queue))
                 batch = [self._queue.popleft() for _ in range(size)]
                 # Shielded: a batch that is out of the queue must reach its sinks.
-                stored = await asyncio.shield(asyncio.to_thread(self._write, batch))
+                writing = asyncio.ensure_future(asyncio.to_thread(self._write, batch))
+                try:
+                    stored = await asyncio.shield(writing)
+                finally:
+                    # Whoever cancels us closes the store next, so the thread must be done by then.
+                    await asyncio.wait([writing])
 
     async def _write_forever(self) -> None:
         while True:
