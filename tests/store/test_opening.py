@@ -1,5 +1,6 @@
 """Opening a store: its file, its tables, its sealing key."""
 
+import contextlib
 import sqlite3
 import stat
 import subprocess
@@ -59,6 +60,23 @@ def test_sqlite_files_are_their_owners_alone(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     registry.close()
+
+
+def test_sqlite_readers_do_not_wait_for_the_writer(tmp_path: Path, key_file: Path) -> None:
+    path = tmp_path / "inhouse.db"
+    registry = Registry.open(f"sqlite:///{path}", secret=None, key_file=key_file)
+
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        assert registry.revision() == 0
+    registry.close()
+
+
+def test_store_that_cannot_be_made(tmp_path: Path, key_file: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StoreError, match=r"inhouse\.db cannot be made: "):
+        Registry.open(f"sqlite:///{tmp_path}/file/inhouse.db", secret=None, key_file=key_file)
 
 
 def test_given_key_goes_before_the_file(open_registry: Open, key_file: Path) -> None:
@@ -140,7 +158,7 @@ def test_file_that_is_no_database(tmp_path: Path, key_file: Path) -> None:
 
 
 def test_folder_in_the_place_of_the_file(tmp_path: Path, key_file: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be opened: Is a directory"):
+    with pytest.raises(StoreError, match="refuses: unable to open database file"):
         Registry.open(f"sqlite:///{tmp_path}", secret=None, key_file=key_file)
 
 

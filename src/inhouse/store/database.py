@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import sqlite3
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from inhouse.errors import StoreError
+from inhouse.store import files
 from inhouse.store.tables import revisions
 
 WAIT_SECONDS = 10
@@ -111,11 +112,20 @@ def _parsed(url: str) -> URL:
 
 def _make_file(url: URL) -> None:
     path = Path(url.database or "")
+    # Opening the file here would be wrong: closing it drops SQLite's locks on it in this process.
+    if path.exists():
+        return
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        files.make(path, _write_empty)
     except OSError as error:
-        raise StoreError(f"The store {path} cannot be opened: {error.strerror}") from error
+        raise StoreError(f"The store {path} cannot be made: {error.strerror}") from error
+
+
+def _write_empty(path: Path) -> None:
+    # Readers and the writer do not wait for each other then. The file remembers it, and processes
+    # that set it on the same new file at once would be refused instead of waiting.
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _sqlite(url: URL) -> Engine:
@@ -128,7 +138,6 @@ def _sqlite(url: URL) -> Engine:
 def _prepare(connection: Any, _record: object) -> None:
     # The driver would begin transactions by itself, and late.
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import hmac
 import os
 import secrets
-import tempfile
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -21,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from inhouse.core.secret import SHORTEST_SEALING_KEY, Secret
 from inhouse.errors import StoreError
+from inhouse.store import files
 
 VERSION = "v1"
 NONCE_BYTES = 12
@@ -88,18 +87,15 @@ def make_key(path: Path) -> Secret:
     """Write a new random key to a file with mode 0600, unless another process was faster."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(key + "\n")
-                file.flush()
-                os.fsync(handle)
-            # A link appears whole or not at all, and never replaces a key that is there.
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-        finally:
-            Path(draft).unlink()
+        files.make(path, lambda draft: _write(draft, key))
     except OSError as error:
         raise StoreError(f"The key file {path} cannot be made: {error.strerror}") from error
     return read_key(path) or Secret(key)
+
+
+def _write(path: Path, key: str) -> None:
+    with path.open("w", encoding="ascii") as file:
+        file.write(key + "\n")
+        file.flush()
+        # A key that a power cut takes away takes every sealed secret with it.
+        os.fsync(file.fileno())
