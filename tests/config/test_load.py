@@ -161,6 +161,17 @@ def test_relative_paths_start_at_the_file(
     assert loaded.declared.deployments[0].api_key == Secret("upstream-secret")
 
 
+def test_home_folder_has_its_short_name(
+    write: Write, environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "home/families").mkdir(parents=True)
+    text = '[families]\nfolder = "~/families"\n[store]\nkey_file = "~/key"'
+    loaded = config.load(write(text), environ)
+
+    assert loaded.families == tmp_path / "home/families"
+    assert loaded.key_file == tmp_path / "home/key"
+
+
 def test_absolute_paths_stay(write: Write, environ: dict[str, str]) -> None:
     loaded = config.load(write('[store]\nurl = "sqlite:////srv/a/inhouse.db"'), environ)
 
@@ -273,6 +284,7 @@ def test_no_secret_shows(write: Write, environ: dict[str, str]) -> None:
     parts = [getattr(loaded, name) for name in loaded.__struct_fields__]
 
     shown = repr(loaded) + repr(parts) + repr(msgspec.structs.asdict(loaded))
+    shown += repr([*loaded.__rich_repr__(), *loaded.store.__rich_repr__()])
     assert "secret@" not in shown
     for secret in ("upstream-secret", CI_KEY, "seal-secret", "ihk_secret", "database-secret"):
         assert secret not in shown

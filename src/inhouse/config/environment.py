@@ -56,6 +56,11 @@ def home(environ: Mapping[str, str]) -> Path:
     return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
 
 
+def expanded(path: str, environ: Mapping[str, str]) -> Path:
+    """Return a path, a leading ``~/`` as the user's home folder."""
+    return home(environ) / path[2:] if path.startswith("~/") else Path(path)
+
+
 def folder(environ: Mapping[str, str], variable: str, default: str) -> Path:
     """Return inhouse's folder under an XDG one; a relative one is ignored, as XDG demands."""
     base = Path(environ.get(variable, ""))

@@ -14,7 +14,7 @@ from inhouse.config.environment import (
     cache_folder,
     config_folder,
     environment,
-    home,
+    expanded,
     proxies,
     state_folder,
 )
@@ -160,7 +160,9 @@ def _store(
         url = f"{scheme}:///{base / rest}"
     # Beside a SQLite file, so that the two are moved and backed up together.
     folder = Path(url.partition(":///")[2]).parent if url.startswith("sqlite") else state
-    key_file = document.folder / section.key_file if section.key_file else folder / "inhouse.key"
+    key_file = folder / "inhouse.key"
+    if section.key_file:
+        key_file = document.folder / expanded(section.key_file, environ)
     return StoreConfig(url=url, key_file=str(key_file))
 
 
@@ -168,9 +170,7 @@ def _folder(document: Document, environ: Mapping[str, str]) -> Path | None:
     named = document.section("families", FamiliesConfig).folder
     if not named:
         return None
-    if named.startswith("~/"):
-        named = str(home(environ) / named[2:])
-    folder = document.folder / named
+    folder = document.folder / expanded(named, environ)
     if not folder.is_dir():
         document.fault("[families]", f"folder: there is no folder {folder}")
     return folder

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from inhouse.config.document import Document
+from inhouse.config.environment import expanded
 from inhouse.core.secret import Secret
 
 
@@ -38,7 +38,7 @@ class Secrets:
         return Secret(value)
 
     def _file(self, name: str, where: str) -> Secret:
-        path = self._document.folder / Path(name)
+        path = self._document.folder / expanded(name, self._environ)
         try:
             value = path.read_text(encoding="utf-8").strip()
         except OSError as error:
