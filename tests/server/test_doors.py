@@ -51,7 +51,8 @@ def test_the_page_escapes_names_and_shows_what_serves() -> None:
     }
     page = render(Catalog(deployments={"<b>": odd}, routes=routes), "http://x")
     assert "<b>" not in page
-    assert "&lt;b&gt; <small>(general)</small> <small>as chat</small>" in page
+    assert "&lt;b&gt; <small>(general)</small>" in page
+    assert "the same as <code>chat</code>" in page
     assert "switched off" in page
     assert "secret" not in page
 

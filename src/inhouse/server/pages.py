@@ -78,12 +78,14 @@ administrator makes keys with <code>inhouse keys create</code>.</p>
 _CURL = """\
 curl $base/v1/completions \\
   -H "Authorization: Bearer KEY" -H "Content-Type: application/json" \\
-  -d '{"model": "completion", "prompt": "def add(a, b):\\n    return ", "suffix": "\\n"}'"""
+  -d '{"model": "completion",
+       "prompt": "def add(a, b):\\n    return ", "suffix": "\\n"}'"""
 
 _VSCODE = """\
 [{"name": "inhouse", "vendor": "customendpoint", "apiKey": "KEY",
   "apiType": "chat-completions",
-  "models": [{"id": "chat", "name": "Team chat", "url": "$base/v1/chat/completions",
+  "models": [{"id": "chat", "name": "Team chat",
+    "url": "$base/v1/chat/completions",
     "toolCalling": true, "vision": false,
     "maxInputTokens": 32000, "maxOutputTokens": 4000}]}]"""
 
@@ -140,13 +142,14 @@ def _serving(catalog: Catalog, feature: Feature) -> str:
         return '<span class="off">nothing yet</span>'
     if route.disabled:
         return '<span class="off">switched off</span>'
+    if route.feature is not feature:
+        return f"the same as <code>{route.feature}</code>"
     shown = [
         f"{escape(name)} <small>({escape(catalog.deployments[name].family)})</small>"
         for name in route.deployments
         if name in catalog.deployments
     ]
-    inherited = "" if route.feature is feature else f" <small>as {escape(route.feature)}</small>"
-    return ", then ".join(shown) + inherited
+    return ", then ".join(shown)
 
 
 def _snippet(text: str, base: str) -> str:
