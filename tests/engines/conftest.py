@@ -9,9 +9,10 @@ in one worker, since a vLLM takes 3 GB and both cores.
 """
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -78,6 +79,6 @@ def slow_engine(request: pytest.FixtureRequest, fleet: Fleet) -> Engine:
 
 def _engine(request: pytest.FixtureRequest, fleet: Fleet, size: str) -> Engine:
     running = fleet.get(request.param, size)
-    node: pytest.Item = request.node
-    node.add_report_section("setup", "engine", f"log: {running.log}")
+    note: Callable[[str, str, str], None] = cast("Any", request).node.add_report_section
+    note("setup", "engine", f"log: {running.log}")
     return running
