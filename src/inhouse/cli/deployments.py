@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import msgspec
@@ -180,7 +180,7 @@ def show(file: Path | None, name: str, as_json: bool) -> None:
             ("identifier", found.identifier),
             ("endpoint", found.endpoint or "-"),
             ("api key", "set" if found.api_key else "none"),
-            *((f"option {key}", str(value)) for key, value in found.options.items()),
+            *((f"option {key}", str(value)) for key, value in _options_shown(found).items()),
             ("serves", ", ".join(_serves(catalog, name)) or "nothing yet"),
             ("declared", "in inhouse.toml" if found.declared else "no"),
         ]
@@ -233,6 +233,15 @@ def _serves(catalog: Catalog, name: str) -> list[str]:
     return [feature.value for feature, route in catalog.routes.items() if name in route.deployments]
 
 
+def _options_shown(found: Deployment) -> dict[str, Any]:
+    """Return the options without the values of headers, which may be keys."""
+    headers = found.options.get("headers")
+    if not isinstance(headers, dict):
+        return found.options
+    hidden = dict.fromkeys(cast("dict[str, Any]", headers), "(set)")
+    return {**found.options, "headers": hidden}
+
+
 def _view(catalog: Catalog, found: Deployment) -> dict[str, Any]:
     return {
         "name": found.name,
@@ -240,7 +249,7 @@ def _view(catalog: Catalog, found: Deployment) -> dict[str, Any]:
         "identifier": found.identifier,
         "endpoint": found.endpoint,
         "has_api_key": bool(found.api_key),
-        "options": found.options,
+        "options": _options_shown(found),
         "serves": _serves(catalog, found.name),
         "declared": found.declared,
     }
