@@ -94,12 +94,12 @@ class Scripted:
     """Plays the script in each deployment's options."""
 
     def __init__(self, context: ProviderContext | None = None) -> None:
-        """Needs nothing of the context."""
+        """Play without a `context`; it is taken as every provider takes one."""
+        del context
         self.calls: deque[Call] = deque(maxlen=REMEMBERED)
         """The last calls, oldest first."""
         self._gates: dict[str, Gate] = {}
         self._scripts: dict[str, tuple[Deployment, Script]] = {}
-        self._context = context
 
     def gate(self, name: str) -> Gate:
         """Return the gate of this name; scripts share it."""
@@ -122,6 +122,7 @@ class Scripted:
                 call.deltas += 1
                 yield delta
             if script.tell_usage:
+                call.deltas += 1
                 yield Delta(usage=script.usage or _usage(prompt, tokens, params.n))
             finished = True
         except UpstreamError as error:
@@ -155,6 +156,8 @@ class Scripted:
 
     async def _play(self, script: Script, tokens: Sequence[str], choices: int) -> Deltas:
         for index in range(choices):
+            for thought in script.reasoning:
+                yield Delta(reasoning=thought, index=index)
             for position, token in enumerate(tokens):
                 if position:
                     await _pause(script.delay)

@@ -72,7 +72,8 @@ class Upstream:
     def settle(self, base: str) -> None:
         """The upstream has answered at `base`: look nowhere else from now on."""
         if base != self.base:
-            self.remarks = [f"The endpoint should be {base}"]
+            written = self.deployment.endpoint.strip().rstrip("/")
+            self.remarks = [] if base == written else [f"The endpoint should be {base}"]
             self.base = base
         self.alternative = ""
 
