@@ -31,8 +31,6 @@ REPETITIONS = 3
 QUICKER = 3.0
 QUICK_CURSORS = 100
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
-BEGIN, END = "<!-- figures of make bench: begin -->", "<!-- figures of make bench: end -->"
-"""The report in `DOCS` stands between these."""
 
 
 def main() -> int:
@@ -40,7 +38,7 @@ def main() -> int:
     asked = _arguments()
     if asked.part != "repository":
         _report(_gateway(asked), asked)
-    return 0 if asked.part == "gateway" else _repository(quick=asked.quick)
+    return 0 if asked.part == "gateway" else _repository(asked)
 
 
 def _report(measured: list[Measured], asked: argparse.Namespace) -> None:
@@ -58,9 +56,7 @@ def _report(measured: list[Measured], asked: argparse.Namespace) -> None:
     if asked.markdown:
         asked.markdown.write_text(report)
     if asked.docs:
-        text = DOCS.read_text()
-        before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-        DOCS.write_text(f"{before}{BEGIN}\n{report}{END}{after}")
+        _document("gateway", report)
     if asked.json:
         runs = {"conditions": conditions, "figures": found, "measured": measured}
         asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(runs)) + b"\n")
@@ -100,11 +96,25 @@ def _gateway(asked: argparse.Namespace) -> list[Measured]:
             )
 
 
-def _repository(*, quick: bool) -> int:
+def _repository(asked: argparse.Namespace) -> int:
     note("the repository completer")
     command = [sys.executable, str(Path(__file__).with_name("repository.py"))]
-    few = ["--cursors", str(QUICK_CURSORS)] if quick else []
-    return subprocess.run(command + few, check=False).returncode
+    few = ["--cursors", str(QUICK_CURSORS), "--seeds", "1"] if asked.quick else []
+    done = subprocess.run(command + few, check=False, stdout=subprocess.PIPE, text=True)
+    # Behind its figures as JSON it prints a table of them.
+    report = "".join(line for line in done.stdout.splitlines(True) if line.startswith("|"))
+    print(report)
+    if asked.docs and report:
+        _document("repository", report)
+    return done.returncode
+
+
+def _document(part: str, report: str) -> None:
+    """Put a report into the documentation, in place of the one before it."""
+    begin, end = f"<!-- {part}: make bench writes this -->", f"<!-- {part}: end -->"
+    text = DOCS.read_text()
+    before, after = text.partition(begin)[0], text.partition(end)[2]
+    DOCS.write_text(f"{before}{begin}\n\n{report}\n{end}{after}")
 
 
 if __name__ == "__main__":
