@@ -25,8 +25,8 @@ DEPLOYMENTS = "".join(
         scripted("talker"),
         scripted("liar", error="protocol"),
         scripted("locked", error="authentication", error_message="It refuses our key."),
-        route("chat", "talker"),
         route("completion", "talker"),
+        route("generation", "talker"),
         '[[routes]]\nfeature = "chat.fix"\ndisabled = true\n',
     ]
 )
@@ -61,7 +61,7 @@ async def check(served: Served, reply: Reply, status: int, says: str) -> None:
         (CHAT, {"model": "nobody", "messages": HI}, 404, "no model 'nobody'"),
         (CHAT, {"model": "talkr", "messages": HI}, 404, "talker"),
         (CHAT, {"model": "chat.fix", "messages": HI}, 404, "disabled"),
-        (CHAT, {"model": "generation", "messages": HI}, 404, "inhouse routes set generation"),
+        (CHAT, {"model": "chat.tests", "messages": HI}, 404, "inhouse routes set chat.tests"),
         (CHAT, {"model": "completion", "messages": HI}, 400, "/v1/completions"),
         (CHAT, {"messages": HI}, 400, "model"),
         (CHAT, {"model": "chat"}, 400, "messages"),
@@ -72,6 +72,7 @@ async def check(served: Served, reply: Reply, status: int, says: str) -> None:
         (CHAT, "Hi", 400, "expected `object`"),
         (COMPLETIONS, {"model": "chat", "prompt": "x"}, 400, "/v1/chat/completions"),
         (COMPLETIONS, {"model": "completion"}, 400, "prompt"),
+        (COMPLETIONS, {"model": "generation", "prompt": "x"}, 400, "'instruction'"),
         (COMPLETIONS, {"model": "completion", "prompt": [1, 2]}, 400, "token numbers"),
         (COMPLETIONS, {"model": "completion", "prompt": "x", "echo": True}, 400, "echo"),
         (COMPLETIONS, {"model": "completion", "prompt": "x", "n": 10**30}, 400, "'n'"),
@@ -121,7 +122,7 @@ async def test_a_defect_shows_nothing_and_is_logged(served: Served) -> None:
 
     served.gateway.log = Log(style="json", out=(written := io.StringIO()))
     served.gateway.chat = Broken()  # pyright: ignore[reportAttributeAccessIssue]
-    reply = await served.ask("POST", CHAT, content={"model": "chat", "messages": HI})
+    reply = await served.ask("POST", CHAT, content={"model": "talker", "messages": HI})
     await check(served, reply, 500, "inside inhouse")
     assert b"secret" not in reply.body
     (line,) = written.getvalue().splitlines()
@@ -132,5 +133,5 @@ async def test_a_defect_shows_nothing_and_is_logged(served: Served) -> None:
 async def test_after_every_refusal_the_gateway_still_answers(served: Served) -> None:
     for raw in (b"", b"{", b"[]", b'{"model": "x"}'):
         await served.ask("POST", CHAT, raw=raw)
-    reply = await served.ask("POST", CHAT, content={"model": "chat", "messages": HI})
+    reply = await served.ask("POST", CHAT, content={"model": "talker", "messages": HI})
     assert reply.status == 200

@@ -39,6 +39,7 @@ DEPLOYMENTS = "".join(
         scripted("picky", error="bad_request"),
         scripted("halfway", error="closed", error_after=2),
         scripted("silent", tokens=[]),
+        scripted("Größe 7"),
         route("chat", "talker"),
         route("completion", "filler"),
         route("generation", "coder"),
@@ -289,6 +290,15 @@ async def test_a_stream_that_failed_has_no_done(served: Served) -> None:
     assert end == b""
     assert last.startswith(b'data: {"error":')
     assert b"[DONE]" not in reply.body
+
+
+async def test_a_deployment_with_an_odd_name_can_be_asked(served: Served) -> None:
+    body: dict[str, Any] = {"model": "Größe 7", "messages": HI}
+    reply = await served.ask("POST", "/v1/chat/completions", content=body)
+    assert reply.json["model"] == "Größe 7"
+    assert reply.headers["x-inhouse-deployment"] == "Gr%C3%B6%C3%9Fe 7"
+    shown = await served.ask("GET", "/v1/models/Gr%C3%B6%C3%9Fe%207")
+    assert shown.json["id"] == "Größe 7"
 
 
 async def test_a_whole_stream_ends_with_done(served: Served) -> None:
