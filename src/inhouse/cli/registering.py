@@ -10,7 +10,9 @@ import msgspec
 from inhouse import config
 from inhouse.context import files
 from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.naming import deployment_name_fault, identifier_fault
 from inhouse.core.ports import ProviderContext
+from inhouse.errors import ConfigError
 from inhouse.families import load
 from inhouse.providers.loading import Providers
 
@@ -33,13 +35,16 @@ def checked(configured: config.Config, deployments: Iterable[Deployment]) -> lis
 
     Raises:
         NotFoundError: there is no such family.
-        ConfigError: the provider refuses a deployment, or there is no such provider.
+        ConfigError: a name or identifier is none, there is no such provider, or it refuses.
 
     """
     families = load(configured.families)
     known = providers(configured)
     found: list[Deployment] = []
     for deployment in deployments:
+        fault = deployment_name_fault(deployment.name) or identifier_fault(deployment.identifier)
+        if fault:
+            raise ConfigError(f"The deployment '{deployment.name}': {fault}.")
         family = families.get(deployment.family)
         known[deployment.provider].check(deployment)
         found.append(msgspec.structs.replace(deployment, family=family.name))

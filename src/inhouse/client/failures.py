@@ -34,7 +34,7 @@ def refused(url: str, status: int, body: bytes) -> GatewayError:
     message = found.message
     if status == 401:
         message = f"The gateway at {url} refused the API key. {NO_KEY}"
-    elif status >= 500 and found.trace_id:
+    elif found.trace_id and not 400 <= status < 500:
         message = f"{message} (trace {found.trace_id})"
     return GatewayError(message, status=status, trace_id=found.trace_id)
 

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import pwd
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import Result
+
+Call = Callable[..., Result]
+Read = Callable[..., Any]
+
+CODESTRAL = [
+    *("codestral", "--family", "codestral", "--endpoint", "http://127.0.0.1:1/v1"),
+    *("--identifier", "custom_openai/codestral"),
+]
+UPSTREAM_KEY = "sk-upstream-0123456789"
+
+
+def add(call: Call, *more: str) -> None:
+    call("deployments", "add", *CODESTRAL, *more)
+
+
+def test_a_deployment_is_added_shown_routed_and_removed(call: Call, read: Read) -> None:
+    assert "There are no deployments yet" in call("deployments", "list").stderr
+    added = call("deployments", "add", *CODESTRAL)
+    assert added.stdout == "The deployment 'codestral' is added.\n"
+    assert "inhouse routes set completion codestral" in added.stderr
+    call("routes", "set", "completion", "codestral")
+    assert "completion" in call("deployments", "list").stdout
+    assert "codestral" in call("deployments", "show", "codestral").stdout
+    assert read("deployments", "show", "codestral") == {
+        "name": "codestral",
+        "family": "codestral",
+        "identifier": "custom_openai/codestral",
+        "endpoint": "http://127.0.0.1:1/v1",
+        "has_api_key": False,
+        "options": {},
+        "serves": ["completion"],
+        "declared": False,
+    }
+    refused = call("deployments", "remove", "codestral", status=1).stderr
+    assert "still serves the route 'completion'" in refused
+    call("routes", "inherit", "completion")
+    removed = call("deployments", "remove", "codestral")
+    assert read("deployments", "list") == []
+    rollback = re.search(r"inhouse revisions rollback \d+", removed.stderr)
+    assert rollback is not None
+    call(*rollback[0].split()[1:])
+    assert [each["name"] for each in read("deployments", "list")] == ["codestral"]
+
+
+def test_an_alias_of_a_family_becomes_its_name(call: Call, read: Read) -> None:
+    call("deployments", "add", "x", "--family", "codestral-22b", "--identifier", "scripted/x")
+    assert read("deployments", "show", "x")["family"] == "codestral"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["--family", "codestrl"], "The nearest are: codestral"),
+        (["--identifier", "nothing"], "PROVIDER/MODEL"),
+        (["--identifier", "bedrok/x"], "No provider is installed for identifiers 'bedrok/"),
+        (["--endpoint", "ftp://x"], "http"),
+        (["--option", "ca_file=/nowhere/ca.pem"], "there is no file '/nowhere/ca.pem'"),
+        (["--option", "ca_fil=x"], "ca_fil"),
+    ],
+)
+def test_a_wrong_deployment_is_refused(
+    change: list[str], said: str, call: Call, read: Read
+) -> None:
+    assert said in call("deployments", "add", *CODESTRAL, *change, status=1).stderr
+    assert read("deployments", "list") == []
+
+
+def test_the_upstream_key_comes_from_anywhere_but_an_argument(
+    call: Call, home: Path, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = call("deployments", "add", *CODESTRAL, "--api-key", UPSTREAM_KEY, status=2)
+    assert "can be read by every process" in refused.stderr
+    assert UPSTREAM_KEY not in refused.output
+    assert "VLLM_API_KEY is not set" in (
+        call("deployments", "add", *CODESTRAL, "--api-key", "env:VLLM_API_KEY", status=1).stderr
+    )
+    monkeypatch.setenv("VLLM_API_KEY", UPSTREAM_KEY)
+    (home / "key").write_text(UPSTREAM_KEY + "\n")
+    assert read("deployments", "list") == []
+    for reference, given in [("env:VLLM_API_KEY", None), ("file:key", None), ("-", UPSTREAM_KEY)]:
+        call("deployments", "add", *CODESTRAL, "--replace", "--api-key", reference, given=given)
+        assert read("deployments", "show", "codestral")["has_api_key"]
+    call("deployments", "add", *CODESTRAL, "--api-key", "-", given="", status=2)
+
+
+def test_replacing_keeps_the_key(call: Call, read: Read) -> None:
+    call("deployments", "add", *CODESTRAL, "--api-key", "-", given=UPSTREAM_KEY)
+    assert "--replace replaces it" in call("deployments", "add", *CODESTRAL, status=1).stderr
+    add(call, "--replace", "--option", "window=4096")
+    found = read("deployments", "show", "codestral")
+    assert found["has_api_key"]
+    assert found["options"] == {"window": 4096}
+
+
+def test_options_are_json_where_they_read_as_it(call: Call, read: Read) -> None:
+    call(
+        *("deployments", "add", "toy", "--family", "general", "--identifier", "scripted/toy"),
+        *("--option", 'tokens=["a"]', "--option", "delay=0.5", "--option", "error_message=why"),
+    )
+    options = read("deployments", "show", "toy")["options"]
+    assert options == {"tokens": ["a"], "delay": 0.5, "error_message": "why"}
+    call("deployments", "add", *CODESTRAL, "--option", "novalue", status=2)
+
+
+def test_no_command_shows_a_secret(call: Call, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = "header-secret-0123456789"
+    monkeypatch.setenv("VLLM_API_KEY", UPSTREAM_KEY)
+    add(call, "--api-key", "env:VLLM_API_KEY", "--option", f'headers={{"x-key": "{header}"}}')
+    key = call("keys", "create", "me", "--role", "admin").stdout.strip()
+    assert re.fullmatch(r"ihk_[\w-]{43}", key)
+    listing = home / "more.toml"
+    listing.write_text(f'[[keys]]\nname = "ci"\nrole = "admin"\nkey = "{key}x"\n')
+    shown = [
+        call(*args, *more, status=status).output
+        for more in ([], ["--json"])
+        for status, args in [
+            (0, ["deployments", "list"]),
+            (0, ["deployments", "show", "codestral"]),
+            (1, ["deployments", "test", "codestral"]),
+            (0, ["keys", "list"]),
+            (0, ["apply", str(listing), "--plan"]),
+            (0, ["revisions", "list"]),
+            (0, ["revisions", "show", "2"]),
+            (0, ["routes", "list"]),
+            (0, ["traces", "list"]),
+            (1, ["doctor"]),
+        ]
+    ]
+    for secret in (UPSTREAM_KEY, key, key + "x", header):
+        assert not [text for text in shown if secret in text]
+
+
+def test_routes_inherit_and_can_be_disabled(call: Call, read: Read) -> None:
+    call("deployments", "add", "a", "--family", "general", "--identifier", "scripted/a")
+    call("deployments", "add", "b", "--family", "general", "--identifier", "scripted/b")
+    assert call("routes", "set", "chat", "a", "b").stdout == "chat: a, b\n"
+    assert "chat.explain   a, b (as chat)" in call("routes", "list").stdout
+    assert call("routes", "disable", "chat.explain").stdout == "chat.explain: disabled\n"
+    found = {each["feature"]: each for each in read("routes", "list")}
+    assert found["chat.explain"]["disabled"]
+    assert found["chat.fix"]["inherits"] == "chat"
+    assert read("routes", "inherit", "chat.explain")["inherits"] == "chat"
+    assert "did you mean 'a'" in call("routes", "set", "chat", "a", "aa", status=1).stderr
+
+
+def test_a_key_is_printed_once_and_alone(call: Call, read: Read) -> None:
+    made = read("keys", "create", "ci", "--role", "developer", "--model", "completion")
+    assert made["key"].startswith("ihk_")
+    listed = read("keys", "list")
+    assert [each["name"] for each in listed] == ["ci"]
+    assert listed[0]["models"] == ["completion"]
+    assert "There is a key 'ci' already" in (
+        call("keys", "create", "ci", "--role", "admin", status=1).stderr
+    )
+    call("keys", "revoke", "ci")
+    assert read("keys", "list") == []
+    call("keys", "revoke", "ci", status=1)
+
+
+def test_settings_change_and_go_back(call: Call, read: Read) -> None:
+    assert call("settings", "set", "completion_max_tokens", "64").stdout == (
+        "completion_max_tokens = 64\n"
+    )
+    assert read("settings", "list")["completion_max_tokens"]["value"] == 64
+    assert read("settings", "reset", "completion_max_tokens") == {"completion_max_tokens": 128}
+    call("settings", "set", "completion_max_tokens", "many", status=2)
+    call("settings", "set", "completion_max_tokens", "0", status=1)
+    assert "did you mean" in call("settings", "set", "completion_tokens", "1", status=1).stderr
+    assert "trace_days" in call("settings", "list").stdout
+
+
+def test_a_file_is_planned_applied_and_pruned(call: Call, home: Path, read: Read) -> None:
+    call("deployments", "add", "old", "--family", "general", "--identifier", "scripted/old")
+    listing = home / "models.toml"
+    listing.write_text(
+        '[[deployments]]\nname = "new"\nfamily = "general"\nidentifier = "scripted/new"\n'
+        '[[routes]]\nfeature = "chat"\ndeployments = ["new"]\n'
+    )
+    planned = read("apply", str(listing), "--plan")
+    assert not planned["applied"]
+    assert [(each["action"], each["name"]) for each in planned["changes"]] == [
+        ("create", "new"),
+        ("create", "chat"),
+    ]
+    assert "Nothing has been changed yet" in call("apply", str(listing), "--plan").stderr
+    assert "create deployment 'new'" in call("apply", str(listing)).stdout
+    assert "Nothing to change" in call("apply", str(listing)).stderr
+    pruned = read("apply", str(listing), "--prune")
+    assert [(each["action"], each["name"]) for each in pruned["changes"]] == [("remove", "old")]
+
+
+def test_a_file_with_a_wrong_deployment_changes_nothing(call: Call, home: Path, read: Read) -> None:
+    listing = home / "models.toml"
+    listing.write_text(
+        '[[deployments]]\nname = "new"\nfamily = "nonsense"\nidentifier = "scripted/new"\n'
+    )
+    assert "no model family 'nonsense'" in call("apply", str(listing), status=1).stderr
+    assert "nowhere.toml: cannot be read" in call("apply", "nowhere.toml", status=1).stderr
+    assert read("revisions", "list") == []
+
+
+def test_revisions_tell_who_did_what_and_go_back(call: Call, read: Read) -> None:
+    call("settings", "set", "trace_days", "7")
+    call("settings", "set", "trace_days", "8")
+    newest, first = read("revisions", "list")
+    assert (newest["number"], first["number"]) == (2, 1)
+    assert pwd.getpwnam(newest["author"])
+    assert newest["summary"] == "update setting 'trace_days'"
+    assert "~ value: 7 -> 8" in call("revisions", "show", "2").stdout
+    assert read("revisions", "show", "2")["changes"][0]["before"] == {
+        "value": 7,
+        "declared": False,
+    }
+    assert "restores revision 1" in call("revisions", "rollback", "1").stderr
+    assert read("settings", "list")["trace_days"]["value"] == 7
+    assert "no revision 99" in call("revisions", "rollback", "99", status=1).stderr
+
+
+def test_families_are_listed_and_shown(call: Call, read: Read) -> None:
+    assert "codestral" in call("families", "list").stdout
+    assert {"name", "licences", "completion"} <= read("families", "list")[0].keys()
+    shown = call("families", "show", "codestral").stdout
+    assert "[SUFFIX] [PREFIX]" in shown or "[PREFIX] [SUFFIX]" in shown
+    assert "LicenseRef-MNPL-0.1" in shown
+    assert read("families", "show", "qwen2.5-coder")["name"] == "qwen-coder"
+
+
+def test_what_the_file_declares_is_announced(call: Call, home: Path) -> None:
+    with (home / "inhouse.toml").open("a") as file:
+        file.write("[settings]\ntrace_days = 5\n")
+    assert "declares changes that do not hold yet" in call("settings", "list").stderr
+
+
+def test_json_goes_to_stdout_alone(call: Call) -> None:
+    for args in (["deployments", "list"], ["traces", "list"], ["revisions", "list"]):
+        result = call(*args, "--json")
+        assert msgspec.json.decode(result.stdout) == []
+        assert result.stderr == ""
+
+
+def test_ages_of_traces(call: Call) -> None:
+    call("traces", "list", "--since", "2h")
+    assert "30m, 2h or 7d" in call("traces", "list", "--since", "soon", status=2).stderr
