@@ -19,10 +19,12 @@ from inhouse.errors import GatewayError, InhouseError
 from inhouse.families import Families, GenerationMode
 from inhouse.features.checks import Check, Status
 from inhouse.store import Registry
+from inhouse.transport import Timeouts
 
 MEGABYTE = 1_000_000
 LITTLE_SPACE = 1000 * MEGABYTE
 NO_SPACE = 100 * MEGABYTE
+PROBE = Timeouts(connect=2, first_byte=2, between_bytes=2, total=4)
 CLOCK_SLACK = 120.0
 """Seconds that clocks of several machines may differ."""
 
@@ -122,7 +124,8 @@ async def port(configured: config.Config) -> Check:
     try:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
         shown = f"[{host}]" if ":" in host else host
-        async with Client(f"http://{shown}:{server.port}", Secret()) as client:
+        url = f"http://{shown}:{server.port}"
+        async with Client(url, Secret(), timeouts=PROBE) as client:
             version = await client.version()
     except GatewayError:
         return _failed(

@@ -109,15 +109,15 @@ name: inhouse
 version: 1.0.0
 schema: v1
 models:
-  - name: inhouse completion
-    provider: openai
-    model: completion
-    apiBase: {url}/v1
-    apiKey: {key}
-    roles: [autocomplete]
-    useLegacyCompletionsEndpoint: true
-    promptTemplates:
-      autocomplete: "<fim_prefix>{{{{{{prefix}}}}}}<fim_suffix>{{{{{{suffix}}}}}}<fim_middle>"
+- name: inhouse completion
+  provider: openai
+  model: completion
+  apiBase: {url}/v1
+  apiKey: {key}
+  roles: [autocomplete]
+  useLegacyCompletionsEndpoint: true
+  promptTemplates:
+    autocomplete: "<fim_prefix>{{{{{{prefix}}}}}}<fim_suffix>{{{{{{suffix}}}}}}<fim_middle>"
 """
 
 _MINUET = """\

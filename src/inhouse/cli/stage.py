@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import socket
 import subprocess
@@ -23,8 +24,7 @@ PORTS_TRIED = 100
 GIT_SECONDS = 10
 
 _CONFIGURATION = """\
-# Written by 'inhouse demo', anew each time. Start it again with:
-#   inhouse --config {file} serve
+# Written by 'inhouse demo', anew each time. To start it again: inhouse --config THIS-FILE serve
 [server]
 host = "127.0.0.1"
 port = {port}
@@ -91,13 +91,13 @@ def configured(root: Path, exclude: Sequence[str], port: int) -> tuple[config.Co
         name: value for name, value in environment().items() if not name.startswith("INHOUSE_")
     }
     base = state_folder(environ) / "demo"
-    folder = base / f"{root.name}-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(str(root).encode(errors="surrogateescape")).hexdigest()[:8]
+    folder = base / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', root.name)}-{digest}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         key = _key(folder / "demo.key")
         file = folder / "inhouse.toml"
         text = _CONFIGURATION.format(
-            file=file,
             port=port,
             deployment=DEPLOYMENT,
             root=_toml(str(root)),
@@ -106,6 +106,8 @@ def configured(root: Path, exclude: Sequence[str], port: int) -> tuple[config.Co
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written: {error.strerror}.") from None
+    except UnicodeEncodeError:
+        raise ConfigError("The path of the folder to index is not UTF-8.") from None
     loaded = config.load(file, environ)
     cache = loaded.cache_folder / "demo" / folder.name
     _forget_others(cache, Folder(root, tuple(exclude)).file)

@@ -32,10 +32,17 @@ class Client:
     upstream.
     """
 
-    def __init__(self, url: str, key: Secret, proxies: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: Secret,
+        proxies: Mapping[str, str] | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+    ) -> None:
         """Open nothing yet; `proxies` are the environment's proxy variables in lower case."""
         self._url = url.rstrip("/").removesuffix("/v1")
         self._key = key
+        self._timeouts = timeouts
         self._proxy = _proxy(self._url, proxies or {})
         self._transport = Transport()
         headers = {"content-type": "application/json", "user-agent": f"inhouse/{__version__}"}
@@ -137,7 +144,7 @@ class Client:
                 self._headers,
                 body,
                 proxy=self._proxy,
-                timeouts=TIMEOUTS,
+                timeouts=self._timeouts,
             )
             if response.status != 200:
                 said = await response.read(LARGEST_ANSWER)
