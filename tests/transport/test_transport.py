@@ -113,6 +113,46 @@ async def test_uses_the_last_connection_again(transport: Transport) -> None:
         assert transport.connections() == 1
 
 
+STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunked(b"ok")
+
+
+async def test_an_upstream_that_closes_behind_its_streams_is_no_trouble(
+    transport: Transport,
+) -> None:
+    # llama.cpp does so, having promised to keep the connection.
+    async with Server(saying(STREAM, close=True)) as server:
+        for _ in range(200):
+            assert await get(transport, server) == b"ok"
+        assert server.connections == 200
+        await server.until(lambda: not server.peers)
+
+
+async def test_connections_of_streams_are_used_again_once_they_have_lasted(
+    transport: Transport,
+) -> None:
+    async with Server(saying(STREAM)) as server:
+        async with asyncio.timeout(20):
+            before = -1
+            # The first ones are watched for a moment; then one serves on.
+            while server.connections > before:
+                before = server.connections
+                await get(transport, server)
+                await asyncio.sleep(0.06)
+        for _ in range(50):
+            await get(transport, server)
+        assert server.connections == before
+
+
+async def test_a_stream_leaves_its_connection_at_once_where_there_are_no_more(
+    transport: Transport,
+) -> None:
+    async with Server(saying(STREAM)) as server:
+        for _ in range(5):
+            response = await transport.request("GET", server.url, max_connections=1)
+            assert await response.read(LIMIT) == b"ok"
+        assert server.connections == 1
+
+
 async def test_follows_no_redirect(transport: Transport) -> None:
     answer = b"HTTP/1.1 307 X\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n"
     async with Server(saying(answer)) as server:
@@ -128,14 +168,14 @@ async def test_follows_no_redirect(transport: Transport) -> None:
         pytest.param(
             b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunked(b"o", b"k"),
             b"ok",
-            1,
+            2,
             id="chunked",
         ),
         pytest.param(
             b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
             b"2;a=b\r\nok\r\n0\r\nx: y\r\n\r\n",
             b"ok",
-            1,
+            2,
             id="extension and trailer",
         ),
         pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", b"", 1, id="204"),

@@ -61,6 +61,8 @@ class Connection(asyncio.Protocol):
         "_status",
         "_timer",
         "_transport",
+        "freed_at",
+        "streamed",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, owner: Owner) -> None:
@@ -80,6 +82,10 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._armed = inf
         self._deadline = inf
+        self.freed_at = 0.0
+        """The loop time at which the last answer ended."""
+        self.streamed = False
+        """Whether the last answer came in chunks."""
         self._age_limit = loop.time() + AGE_SECONDS
 
     # For the pool.
@@ -250,7 +256,9 @@ class Connection(asyncio.Protocol):
             and not transport.get_write_buffer_size()
         ):
             self._read_on()
-            self._expect(self._loop.time() + IDLE_SECONDS)
+            self.streamed = bool(response.header("transfer-encoding"))
+            self.freed_at = self._loop.time()
+            self._expect(self.freed_at + IDLE_SECONDS)
             self._owner.freed(self)
         else:
             self.abort()

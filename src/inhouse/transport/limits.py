@@ -11,6 +11,8 @@ NOISE = 64 * 1024
 HEADER_COUNT = 128
 IDLE_SECONDS = 4.0
 """Below the five seconds after which common model servers close an idle connection."""
+PROBATION_SECONDS = 0.05
+"""How long a connection must live on behind a stream to show that the upstream keeps it."""
 AGE_SECONDS = 300.0
 """An older connection is not used again, so that a changed DNS entry is noticed."""
 LINGER_SECONDS = 1.0

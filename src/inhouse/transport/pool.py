@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport.connection import Connection
-from inhouse.transport.limits import MAX_CONNECTIONS, WAITERS
+from inhouse.transport.limits import MAX_CONNECTIONS, PROBATION_SECONDS, WAITERS
 
 Dial = Callable[[Callable[[], Connection], float], Awaitable[Connection]]
 """Opens a connection made by a factory, within seconds."""
@@ -22,24 +22,37 @@ class Pool:
     a freed connection, or room for a new one, goes to the one that waits longest.
     """
 
-    def __init__(self, place: str, dial: Dial, emptied: Callable[[], None]) -> None:
-        """Open connections with `dial`; call `emptied` when the last one is gone."""
+    def __init__(self, place: str, dial: Dial) -> None:
+        """Open connections with `dial`."""
         self.limit = MAX_CONNECTIONS
         self.count = 0
         self._place = place
         self._dial = dial
-        self._emptied = emptied
         self._loop = asyncio.get_running_loop()
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
+        # llama.cpp promises to keep a connection behind a stream, and closes it: whether a stream's
+        # connection is kept is believed only once one of them has lived on for a while.
+        self._keeps_streams: bool | None = None
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
 
-    def take(self) -> Connection | None:
-        """Return an idle connection that still works, None where there is none."""
-        while self._idle:
-            connection = self._idle.pop()
+    def take(self, *, eager: bool = False) -> Connection | None:
+        """Return an idle connection that still works, None where there is none.
+
+        Only an `eager` caller gets one that may be closed behind its stream in this very moment.
+        """
+        now = self._loop.time()
+        for position in range(len(self._idle) - 1, -1, -1):
+            connection = self._idle[position]
+            early = connection.streamed and now - connection.freed_at < PROBATION_SECONDS
+            if early and not (self._keeps_streams or eager):
+                continue
+            del self._idle[position]
             if connection.usable():
+                if connection.streamed and not early and self._keeps_streams is None:
+                    self._keeps_streams = True
                 return connection
+            self._note_loss(connection)
             connection.abort()
         return None
 
@@ -49,7 +62,7 @@ class Pool:
         `seconds` limits the opening, `patience` the waiting. Raises UpstreamError.
         """
         if self.count >= self.limit:
-            connection = await self._queue(patience)
+            connection = self.take(eager=True) or await self._queue(patience)
             if connection is not None:
                 return connection
         else:
@@ -68,8 +81,9 @@ class Pool:
         """Forget a connection that is closed."""
         if connection in self._all:
             self._all.remove(connection)
-            with contextlib.suppress(ValueError):
+            if connection in self._idle:
                 self._idle.remove(connection)
+                self._note_loss(connection)
             self._leave()
 
     def abort(self) -> None:
@@ -87,6 +101,12 @@ class Pool:
         if connection.closed:
             self.lost(connection)
         return connection
+
+    def _note_loss(self, connection: Connection) -> None:
+        """An idle connection was closed; right behind a stream, that is the upstream's habit."""
+        early = self._loop.time() - connection.freed_at < PROBATION_SECONDS
+        if connection.streamed and early:
+            self._keeps_streams = False
 
     def _new(self) -> Connection:
         return Connection(self._loop, self)
@@ -130,8 +150,6 @@ class Pool:
             waiter.set_result(None)
             return
         self.count -= 1
-        if not self.count:
-            self._emptied()
 
     def _next(self) -> asyncio.Future[Connection | None] | None:
         while self._waiters:

@@ -87,9 +87,5 @@ class Transport:
         pool = self._pools[origin] = Pool(
             origin.place,
             lambda new, seconds: dial(origin, self._contexts, new, seconds),
-            lambda: self._forget(origin),
         )
         return pool
-
-    def _forget(self, origin: Origin) -> None:
-        self._pools.pop(origin, None)
