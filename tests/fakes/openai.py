@@ -202,7 +202,11 @@ class FakeOpenAI(Server):
         return None
 
     async def _models(self, exchange: Exchange) -> None:
-        model: dict[str, Any] = {"id": self.model, "object": "model"}
+        model: dict[str, Any] = {
+            "id": self.model,
+            "object": "model",
+            "owned_by": {"llama": "llamacpp"}.get(self.dialect.name, self.dialect.name),
+        }
         outer, dot, inner = self.dialect.window_field.partition(".")
         if outer:
             model[outer] = {inner: self.window} if dot else self.window

@@ -22,7 +22,7 @@ from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
 from inhouse.providers.openai_compatible import OpenAICompatible, heal
 from tests.fakes.authority import Authority
 from tests.fakes.http import Exchange, Handler
-from tests.fakes.openai import LLAMA, OLLAMA, STREAM_HEAD, VLLM, FakeOpenAI, sse
+from tests.fakes.openai import LLAMA, OLLAMA, STREAM_HEAD, VLLM, Dialect, FakeOpenAI, sse
 
 PROMPT = Text("def transfer(amount, iban, account_of_the_customer):\n")
 F = UpstreamFailure
@@ -124,6 +124,7 @@ async def test_asks_for_a_stream_with_everything_that_belongs_to_it(bench: Bench
         "stop": ["end"],
         "stream": True,
         "stream_options": {"include_usage": True},
+        "skip_special_tokens": False,
     }
 
 
@@ -303,6 +304,32 @@ async def test_learns_to_say_max_completion_tokens(bench: Bench) -> None:
             assert await bench.ask(bench.deployment(server.endpoint))
     assert ["max_tokens" in each for each in server.asked()] == [True, False, False]
     assert server.asked()[-1]["max_completion_tokens"] == 3
+
+
+async def test_learns_to_leave_special_tokens_alone(bench: Bench) -> None:
+    async with FakeOpenAI() as server:
+        server.unsupported = {"skip_special_tokens"}
+        for _ in range(2):
+            assert await bench.ask(bench.deployment(server.endpoint))
+    assert ["skip_special_tokens" in each for each in server.asked()] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "option", "streams"),
+    [(VLLM, {}, False), (LLAMA, {}, True), (LLAMA, {"whole_answers": True}, False),
+     (VLLM, {"whole_answers": False}, True)],
+)  # fmt: skip
+async def test_asks_for_whole_answers_where_hang_ups_are_noticed(
+    bench: Bench, dialect: Dialect, option: dict[str, bool], *, streams: bool
+) -> None:
+    prompt = Messages((Message(role="user", content="hi"),))
+    async with FakeOpenAI(dialect) as server:
+        deployment = bench.deployment(server.endpoint, **option)
+        for _ in range(2):
+            deltas = await bench.ask(deployment, prompt, Params(max_tokens=2, whole=True))
+            assert "".join(delta.text for delta in deltas) == " w0 w1"
+            assert deltas[-1].usage is not None
+    assert [each.get("stream", False) for each in server.asked()] == [streams, streams]
 
 
 async def test_stops_asking_for_tokens_where_nobody_counts(bench: Bench) -> None:

@@ -32,7 +32,7 @@ def completion(**fields: object) -> tuple[inbound.CompletionBody, dict[str, Any]
 
 
 def test_what_is_not_said_is_none() -> None:
-    assert chat_params() == Params(request_id="r1")
+    assert chat_params() == Params(request_id="r1", whole=True)
 
 
 def test_null_is_as_good_as_left_out() -> None:

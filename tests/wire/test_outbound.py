@@ -44,7 +44,13 @@ def test_asks_for_a_stream_with_usage() -> None:
         "prompt": "text",
         "stream": True,
         "stream_options": {"include_usage": True},
+        "skip_special_tokens": False,
     }
+
+
+def test_asks_for_a_whole_answer_where_nobody_reads_along() -> None:
+    params = Params(whole=True, extra={"stream": True, "stream_options": {}})
+    assert json.loads(chat_body("m", (), params)) == {"model": "m", "messages": []}
 
 
 def test_sends_every_param() -> None:
@@ -75,7 +81,7 @@ def test_sends_every_param() -> None:
 
 
 def test_leaves_out_what_an_upstream_does_not_take() -> None:
-    habits = Habits(stream_options=False, max_completion_tokens=True)
+    habits = Habits(stream_options=False, max_completion_tokens=True, skip_special_tokens=False)
     params = Params(max_tokens=5, extra={"stream_options": {"include_usage": True}})
     assert json.loads(completion_body("m", "text", params, habits)) == {
         "model": "m",

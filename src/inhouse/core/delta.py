@@ -52,10 +52,14 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Served(Struct, frozen=True, kw_only=True):
-    """A model as its upstream lists it; `window` in tokens where it tells."""
+    """A model as its upstream lists it; `window` in tokens where it tells.
+
+    `owner` is OpenAI's ``owned_by``, where engines name themselves.
+    """
 
     name: str
     window: int | None = None
+    owner: str = ""
 
 
 Deltas = AsyncGenerator[Delta]

@@ -25,7 +25,9 @@ class Params(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Sampling settings, and what else goes along with a prompt; None means not said.
 
     `extra` holds fields of the OpenAI dialect that inhouse only hands on (``response_format``,
-    ``tools``, ``logit_bias`` …). `request_id` reaches the upstream as ``X-Request-ID``.
+    ``tools``, ``logit_bias`` …). `request_id` reaches the upstream as ``X-Request-ID``. `whole`
+    says that nobody reads the answer before its end: a provider may then ask for it in one piece,
+    if a hang-up reaches its upstream all the same.
     """
 
     max_tokens: int | None = None
@@ -36,6 +38,7 @@ class Params(Struct, frozen=True, kw_only=True, omit_defaults=True):
     n: int = 1
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
     request_id: str = ""
+    whole: bool = False
 
 
 class CompletionRequest(Struct, frozen=True, kw_only=True):

@@ -8,15 +8,18 @@ from collections.abc import AsyncGenerator, Callable
 import msgspec
 
 from inhouse.core.catalog import Deployment, Settings
-from inhouse.core.delta import Delta, Deltas
+from inhouse.core.delta import Delta
 from inhouse.core.ports import Provider
 from inhouse.core.prompt import Fim, Prompt, Text
+from inhouse.core.requests import Params
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.families import Families, Family
 from inhouse.features.restoring import Restorer
+from inhouse.features.shaping import Chain, Shaper, shaped
+from inhouse.features.stops import Stops
 from inhouse.prompts import Budget, Rendered
 from inhouse.records.recording import Recording
-from inhouse.routing.router import Asked, Router
+from inhouse.routing.router import Asked, Prepare, Router
 from inhouse.routing.target import Target
 from inhouse.routing.windows import Windows
 
@@ -26,10 +29,34 @@ TIGHTER = (1.0, 0.5, 0.2)
 """Shares of the characters a token that are tried in turn when an upstream says "too long"."""
 TEMPLATE_TOKENS = 32
 """Kept free for what an upstream's own template adds around a prompt."""
+UPSTREAM_STOPS = 4
+"""Stop sequences that OpenAI's dialect allows, and vLLM takes; the rest are watched here."""
 MESSAGE_TOKENS = 8
 """Likewise around each message."""
 
 Render = Callable[[Family, Budget], Rendered]
+
+
+class _Shapers:
+    """Makes what each choice's text goes through; knows the prompt once it is rendered."""
+
+    def __init__(self, shaper: Callable[[], Shaper]) -> None:
+        self._last = shaper
+        self._stops: tuple[str, ...] = ()
+        self._disarmed: tuple[str, ...] = ()
+
+    def prepared(self, rendered: Rendered) -> Params:
+        """Take over the stop sequences that are too many for an upstream; return the params."""
+        stops = rendered.params.stop
+        self._stops, self._disarmed = stops[UPSTREAM_STOPS:], rendered.disarmed
+        # What is shaped may be left before its end, so it is always asked for as a stream.
+        return msgspec.structs.replace(rendered.params, stop=stops[:UPSTREAM_STOPS], whole=False)
+
+    def new(self) -> Shaper:
+        """Return a shaper for one choice."""
+        stops = [Stops(self._stops)] if self._stops else []
+        restorer = [Restorer(self._disarmed)] if self._disarmed else []
+        return Chain(*stops, *restorer, self._last()) if stops or restorer else self._last()
 
 
 class Asking:
@@ -55,33 +82,30 @@ class Asking:
         return self._settings()
 
     async def stream(
-        self, target: Target, recording: Recording, *, output_tokens: int, render: Render
+        self,
+        target: Target,
+        recording: Recording,
+        params: Params,
+        *,
+        output_tokens: int,
+        render: Render,
+        shaper: Callable[[], Shaper],
     ) -> AsyncGenerator[Delta]:
-        """Yield the answer of the first deployment that gives one, from a prompt that fits.
+        """Yield the shaped answer of the first deployment that gives one, from a prompt that fits.
 
-        An upstream that still says "too long" is asked again with less, since some neither count
-        tokens for us nor count as we estimate.
+        `output_tokens` hold where the caller names no limit. `shaper` makes what each choice's text
+        goes through. An upstream that still says "too long" is asked again with less, since some
+        neither count tokens for us nor count as we estimate.
         """
-        disarmed: list[str] = []
         for share in TIGHTER:
-
-            async def prepare(
-                deployment: Deployment, provider: Provider, share: float = share
-            ) -> Asked:
-                family = self._families.get(deployment.family)
-                window = await self._windows.window(deployment, provider, family.window)
-                budget = self._budget(window, output_tokens)
-                budget = _scaled(budget, share)
-                rendered = await _fitted(family, budget, deployment, provider, render)
-                disarmed[:] = rendered.disarmed
-                recording.estimated(budget.tokens(len(_plain(rendered.prompt)[0])))
-                return Asked(rendered.prompt, rendered.params)
-
+            shapers = _Shapers(shaper)
+            prepare = self._preparing(recording, output_tokens, render, share, shapers)
+            answer = self._router.stream(target, prepare, recording)
             begun = False
-            deltas = self._router.stream(target, prepare, recording)
             try:
-                async with contextlib.aclosing(_restored(deltas, disarmed)) as restored:
-                    async for delta in restored:
+                deltas = shaped(answer, shapers.new, params.n, lambda: recording.usage)
+                async with contextlib.aclosing(deltas):
+                    async for delta in deltas:
                         begun = True
                         yield delta
             except UpstreamError as error:
@@ -102,6 +126,24 @@ class Asking:
 
         return self._router.stream(target, prepare, recording)
 
+    def _preparing(
+        self,
+        recording: Recording,
+        output_tokens: int,
+        render: Render,
+        share: float,
+        shapers: _Shapers,
+    ) -> Prepare:
+        async def prepare(deployment: Deployment, provider: Provider) -> Asked:
+            family = self._families.get(deployment.family)
+            window = await self._windows.window(deployment, provider, family.window)
+            budget = _scaled(self._budget(window, output_tokens), share)
+            rendered = await _fitted(family, budget, deployment, provider, render)
+            recording.estimated(budget.tokens(len(_plain(rendered.prompt)[0])))
+            return Asked(rendered.prompt, shapers.prepared(rendered))
+
+        return prepare
+
     def _budget(self, window: int, output_tokens: int) -> Budget:
         settings = self._settings()
         return Budget(
@@ -111,24 +153,6 @@ class Asking:
             # A tiny window is shared with the prompt; what is asked for is a wish.
             output_tokens=min(output_tokens, max(1, window // 2)),
         )
-
-
-async def _restored(deltas: Deltas, disarmed: list[str]) -> AsyncGenerator[Delta]:
-    """Pass a stream on, undoing what the prompt did to special tokens in the caller's code.
-
-    `disarmed` is filled when the upstream is asked, that is before the first delta.
-    """
-    restorers: dict[int, Restorer] = {}
-    async with contextlib.aclosing(deltas):
-        async for delta in deltas:
-            if not disarmed:
-                yield delta
-                continue
-            restorer = restorers.setdefault(delta.index, Restorer(tuple(disarmed)))
-            text = restorer.feed(delta.text)
-            if delta.finish_reason is not None:
-                text += restorer.finish()
-            yield msgspec.structs.replace(delta, text=text)
 
 
 async def _fitted(

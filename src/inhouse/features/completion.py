@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator
 
 from inhouse.core.delta import Delta
 from inhouse.core.requests import CompletionRequest
 from inhouse.features.asking import Asking
-from inhouse.features.shaping import shaped
 from inhouse.features.trim import Trimmer
 from inhouse.prompts import render_completion
 from inhouse.records.recording import Recording
@@ -22,22 +20,15 @@ class Completion:
         """Ask through `asking`."""
         self._asking = asking
 
-    async def stream(
+    def stream(
         self, request: CompletionRequest, target: Target, recording: Recording
     ) -> AsyncGenerator[Delta]:
         """Yield the suggestion as it is written, ended where the code behind the cursor begins."""
-        deltas = self._asking.stream(
+        return self._asking.stream(
             target,
             recording,
-            output_tokens=request.params.max_tokens or self._asking.settings.completion_max_tokens,
+            request.params,
+            output_tokens=self._asking.settings.completion_max_tokens,
             render=lambda family, budget: render_completion(request, family, budget),
+            shaper=lambda: Trimmer(request.prefix, request.suffix),
         )
-        trimmed = shaped(
-            deltas,
-            lambda: Trimmer(request.prefix, request.suffix),
-            request.params.n,
-            lambda: recording.usage,
-        )
-        async with contextlib.aclosing(trimmed):
-            async for delta in trimmed:
-                yield delta

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator
 
 from inhouse.core.delta import Delta
 from inhouse.core.requests import GenerationRequest
 from inhouse.features.asking import Asking
 from inhouse.features.fences import CodeOnly
-from inhouse.features.shaping import shaped
 from inhouse.prompts import render_generation
 from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
@@ -22,17 +20,15 @@ class Generation:
         """Ask through `asking`."""
         self._asking = asking
 
-    async def stream(
+    def stream(
         self, request: GenerationRequest, target: Target, recording: Recording
     ) -> AsyncGenerator[Delta]:
         """Yield the code as it is written, without the fences and prose around it."""
-        deltas = self._asking.stream(
+        return self._asking.stream(
             target,
             recording,
-            output_tokens=request.params.max_tokens or self._asking.settings.generation_max_tokens,
+            request.params,
+            output_tokens=self._asking.settings.generation_max_tokens,
             render=lambda family, budget: render_generation(request, family, budget),
+            shaper=CodeOnly,
         )
-        code = shaped(deltas, CodeOnly, request.params.n, lambda: recording.usage)
-        async with contextlib.aclosing(code):
-            async for delta in code:
-                yield delta

@@ -45,8 +45,12 @@ async def joined(deltas: Deltas) -> Answer:
     joining: dict[int, _Joining] = {}
     usage: Usage | None = None
     async for delta in deltas:
-        joining.setdefault(delta.index, _Joining()).add(delta)
-        usage = delta.usage or usage
+        choice = joining.get(delta.index)
+        if choice is None:
+            choice = joining[delta.index] = _Joining()
+        choice.add(delta)
+        if delta.usage is not None:
+            usage = delta.usage
     if not joining:
         joining[0] = _Joining()
     choices = tuple(each.choice(index) for index, each in sorted(joining.items()))

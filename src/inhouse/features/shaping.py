@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -23,6 +23,36 @@ class Shaper(Protocol):
     def finish(self) -> str:
         """The model stopped by itself: return what was held back and belongs to the answer."""
         ...
+
+
+class Chain:
+    """Shapers one behind the other, as one."""
+
+    def __init__(self, *shapers: Shaper) -> None:
+        """The first gets what the model wrote."""
+        self._shapers = shapers
+        self.done = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece and return what may be shown now."""
+        for position, shaper in enumerate(self._shapers):
+            text = shaper.feed(text)
+            if shaper.done:
+                self.done = True
+                return _finished(self._shapers[position + 1 :], text)
+        return text
+
+    def finish(self) -> str:
+        """The model stopped by itself: return what was held back and belongs to the answer."""
+        return _finished(self._shapers, "")
+
+
+def _finished(shapers: Sequence[Shaper], text: str) -> str:
+    for shaper in shapers:
+        text = shaper.feed(text)
+        if not shaper.done:
+            text += shaper.finish()
+    return text
 
 
 async def shaped(

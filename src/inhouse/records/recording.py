@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import random
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -58,7 +58,8 @@ class Recording:
         self._error = ""
         self._prompt_estimate = 0
         self._told = False
-        self.id = os.urandom(16).hex()
+        # Ids must differ, not be secret, and the operating system's randomness costs a call.
+        self.id = f"{random.getrandbits(128):032x}"  # noqa: S311
         self.request_id = request_id or self.id
         self.endpoint = endpoint
         self.caller = ""

@@ -1,7 +1,7 @@
 """The provider of the entry point ``custom_openai``.
 
-Every answer is asked for as a stream, also for callers who want it whole: llama.cpp notices a
-hang-up only while it streams.
+Answers are asked for as streams, also for callers who want them whole, since llama.cpp notices a
+hang-up only while it streams; vLLM notices it always, and is asked for whole ones in one piece.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class OpenAICompatible:
         self._transport = Transport()
         self._upstreams: dict[str, Upstream] = {}
         self._settings: Settings | None = None
-        self._timeouts = Timeouts()
+        self._timeouts = self._patient = Timeouts()
 
     def check(self, deployment: Deployment) -> None:
         """Raise ConfigError, naming the field, where the deployment cannot work as written."""
@@ -65,9 +65,11 @@ class OpenAICompatible:
     async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
         """Ask the model and yield its answer piece by piece; closing it hangs up at once."""
         upstream = self._upstream(deployment)
+        if params.whole and not await self._gives_whole_answers(upstream):
+            params = msgspec.structs.replace(params, whole=False)
         route, encode = _asked(deployment, prompt, params)
         try:
-            response = await self._ask(upstream, route, encode, prompt, params.request_id)
+            response = await self._ask(upstream, route, encode, prompt, params)
             try:
                 events, reading = Events(response), Reading()
                 while not reading.done and (found := await events.next()) is not None:
@@ -91,7 +93,7 @@ class OpenAICompatible:
         """List the models that the upstream says it serves, with their windows where it tells."""
         try:
             upstream = self._upstream(deployment)
-            response = await self._ask(upstream, "/models", None, Text(""), "")
+            response = await self._ask(upstream, "/models", None, Text(""), Params())
             body = await response.read(LARGEST_ANSWER)
             try:
                 found = models(body)
@@ -101,6 +103,8 @@ class OpenAICompatible:
             error.deployment = deployment.name
             raise
         upstream.names = tuple(model.name for model in found)
+        if upstream.whole_answers is None:
+            upstream.whole_answers = bool(found) and all(each.owner == "vllm" for each in found)
         return found
 
     async def count_tokens(self, deployment: Deployment, text: str) -> int | None:
@@ -111,7 +115,7 @@ class OpenAICompatible:
         try:
             url = root(upstream.base) + "/tokenize"
             response = await self._send(
-                upstream, "POST", url, tokenize_body(deployment.model, text), ""
+                upstream, "POST", url, tokenize_body(deployment.model, text), Params()
             )
             body = await response.read(LARGEST_ANSWER)
         except UpstreamError as error:
@@ -138,7 +142,7 @@ class OpenAICompatible:
         route: str,
         encode: Encode | None,
         prompt: Prompt,
-        request_id: str,
+        params: Params,
     ) -> Response:
         """Return a 200, having learned where the upstream listens and what it does not take.
 
@@ -148,7 +152,7 @@ class OpenAICompatible:
         while True:
             body = b"" if encode is None else encode(habits)
             method = "GET" if encode is None else "POST"
-            response = await self._send(upstream, method, base + route, body, request_id)
+            response = await self._send(upstream, method, base + route, body, params)
             if response.status == 200:
                 if upstream.alternative:
                     upstream.settle(base)
@@ -164,6 +168,15 @@ class OpenAICompatible:
                 await self._learn_names(upstream, found, route)
                 raise refused(upstream, found, text_of(prompt), response.header)
 
+    async def _gives_whole_answers(self, upstream: Upstream) -> bool:
+        """Tell whether a hang-up stops this upstream though it does not stream."""
+        if upstream.whole_answers is None:
+            try:
+                await self.served(upstream.deployment)
+            except UpstreamError:
+                return False
+        return bool(upstream.whole_answers)
+
     async def _learn_names(self, upstream: Upstream, found: Refusal, route: str) -> None:
         """Ask once what the upstream serves, to name the nearest model."""
         unknown = found.failure is UpstreamFailure.UNKNOWN_MODEL and not found.no_route
@@ -174,9 +187,9 @@ class OpenAICompatible:
                 upstream.names = ()
 
     async def _send(
-        self, upstream: Upstream, method: str, url: str, body: bytes, request_id: str
+        self, upstream: Upstream, method: str, url: str, body: bytes, params: Params
     ) -> Response:
-        headers = upstream.headers
+        headers, request_id = upstream.headers, params.request_id
         if request_id and request_id.isascii() and request_id.isprintable():
             headers += b"x-request-id: %b\r\n" % request_id.encode()
         settings = self._context.settings()
@@ -188,6 +201,10 @@ class OpenAICompatible:
                 between_bytes=settings.between_bytes_timeout,
                 total=settings.total_timeout,
             )
+            # Of an answer in one piece the first byte comes when the last token is there.
+            self._patient = msgspec.structs.replace(
+                self._timeouts, first_byte=settings.total_timeout
+            )
         return await self._transport.request(
             method,
             url,
@@ -195,7 +212,7 @@ class OpenAICompatible:
             body,
             tls=upstream.tls,
             proxy=upstream.proxy,
-            timeouts=self._timeouts,
+            timeouts=self._patient if params.whole else self._timeouts,
             max_connections=upstream.max_connections,
         )
 
@@ -223,6 +240,8 @@ def _changed(habits: Habits, found: Refusal) -> Habits:
     about = f"{found.param} {found.said}"
     if habits.stream_options and ("stream_options" in about or "include_usage" in about):
         return msgspec.structs.replace(habits, stream_options=False)
+    if habits.skip_special_tokens and "skip_special_tokens" in about:
+        return msgspec.structs.replace(habits, skip_special_tokens=False)
     if not habits.max_completion_tokens and "max_completion_tokens" in about:
         return msgspec.structs.replace(habits, max_completion_tokens=True)
     return habits

@@ -29,6 +29,9 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `headers` go along with every request; their values may be secrets. `proxy` overrides the
     environment's, an empty one means none. `window` is read by whoever budgets prompts.
+    `whole_answers` claims that the upstream stops when a caller hangs up who waits for an answer
+    that is not streamed; such answers are then asked for in one piece, which costs less. Unsaid, it
+    is taken for true of vLLM, and of no other.
     """
 
     ca_file: str = ""
@@ -38,6 +41,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     headers: dict[str, str] = field(default_factory=dict[str, str])
     proxy: str | None = None
     max_connections: Annotated[int, Meta(ge=1, le=65536)] = MAX_CONNECTIONS
+    whole_answers: bool | None = None
 
 
 class Upstream:
@@ -55,6 +59,7 @@ class Upstream:
         self.names: tuple[str, ...] = ()
         """The models that the upstream listed last."""
         self.counts_tokens = True
+        self.whole_answers = options.whole_answers
         try:
             scheme, host, port, _ = split(self.base)
         except ValueError as error:

@@ -144,6 +144,7 @@ def params(body: ChatBody | CompletionBody, extra: dict[str, Any], request_id: s
         n=body.n or 1,
         extra=extra,
         request_id=request_id,
+        whole=not body.stream,
     )
 
 

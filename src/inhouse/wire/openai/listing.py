@@ -16,6 +16,7 @@ class _Meta(Struct):
 
 class _Model(Struct):
     id: str
+    owned_by: str | None = None
     max_model_len: int | None = None
     max_context_length: int | None = None
     context_length: int | None = None
@@ -45,7 +46,9 @@ def models(body: bytes) -> list[Served]:
     """
     found = cast(_List | list[_Model], _models.decode(body))
     listed = found if isinstance(found, list) else found.data
-    return [Served(name=model.id, window=_window(model)) for model in listed]
+    return [
+        Served(name=model.id, window=_window(model), owner=model.owned_by or "") for model in listed
+    ]
 
 
 def _window(model: _Model) -> int | None:

@@ -25,6 +25,7 @@ class Habits(Struct, frozen=True, kw_only=True):
 
     stream_options: bool = True
     max_completion_tokens: bool = False
+    skip_special_tokens: bool = True
 
 
 DEFAULT_HABITS = Habits()
@@ -42,14 +43,21 @@ class ReportedError(Exception):
 def completion_body(
     model: str, text: str, params: Params, habits: Habits = DEFAULT_HABITS
 ) -> bytes:
-    """Return the JSON for ``/v1/completions``, asking for a stream."""
-    return _encode(_fields(params, habits) | {"model": model, "prompt": text})
+    """Return the JSON for ``/v1/completions``, asking for a stream unless the params say whole.
+
+    vLLM and SGLang hide special tokens unless told otherwise, and then a stop sequence that is one
+    (``<|file_sep|>``) never matches; others do not know the field.
+    """
+    fields = _fields(params, habits) | {"model": model, "prompt": text}
+    if habits.skip_special_tokens:
+        fields.setdefault("skip_special_tokens", False)
+    return _encode(fields)
 
 
 def chat_body(
     model: str, messages: Sequence[Message], params: Params, habits: Habits = DEFAULT_HABITS
 ) -> bytes:
-    """Return the JSON for ``/v1/chat/completions``, asking for a stream."""
+    """Return the JSON for ``/v1/chat/completions``; see `completion_body`."""
     return _encode(_fields(params, habits) | {"model": model, "messages": messages})
 
 
@@ -68,8 +76,11 @@ def _fields(params: Params, habits: Habits) -> dict[str, Any]:
         fields["seed"] = params.seed
     if params.n != 1:
         fields["n"] = params.n
-    fields["stream"] = True
     fields.pop("stream_options", None)
+    if params.whole:
+        fields.pop("stream", None)
+        return fields
+    fields["stream"] = True
     if habits.stream_options:
         fields["stream_options"] = {"include_usage": True}
     return fields
