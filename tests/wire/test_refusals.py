@@ -6,7 +6,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inhouse.errors import UpstreamFailure
@@ -192,6 +192,7 @@ def test_reads_any_refusal(status: int, body: bytes) -> None:
         ),
     )
 )
+@example({"detail": [{"loc": 7}]})
 def test_reads_any_json(value: Any) -> None:
     refusal(400, json.dumps(value).encode())
 

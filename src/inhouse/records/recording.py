@@ -59,7 +59,7 @@ class Recording:
         self._prompt_estimate = 0
         self._told = False
         # Ids must differ, not be secret, and the operating system's randomness costs a call.
-        self.id = f"{random.getrandbits(128):032x}"  # noqa: S311
+        self.id = f"{random.getrandbits(128):032x}"
         self.request_id = request_id or self.id
         self.endpoint = endpoint
         self.caller = ""

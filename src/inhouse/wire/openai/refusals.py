@@ -121,7 +121,9 @@ def _detail(outer: dict[str, Any]) -> str:
     for each in cast(list[Any], detail):
         if isinstance(each, dict):
             fault = cast(dict[str, Any], each)
-            path = ".".join(str(step) for step in fault.get("loc") or ())
+            loc = fault.get("loc")
+            steps = cast(list[Any], loc) if isinstance(loc, list) else ()
+            path = ".".join(map(str, steps))
             faults.append(f"{path}: {fault.get('msg', '')}")
     return "; ".join(faults)
 
