@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -97,6 +99,8 @@ class _Talk:
 
 
 def _converse(talk: _Talk) -> None:
+    with contextlib.suppress(ImportError):
+        import_module("readline")  # gives input() line editing and history, where Python has it
     output.note("Ctrl-D leaves, Ctrl-C stops an answer, /new begins anew.")
     while True:
         try:

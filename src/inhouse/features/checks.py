@@ -5,7 +5,6 @@ Every sentence is fit for administrators: providers blot out keys in what upstre
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -189,7 +188,7 @@ class _Examination:
             name,
             f"The model's tokenizer does not know {' '.join(unknown)}, so the model is not of the"
             f" family '{self.family.name}', or it is served with another tokenizer.",
-            f"Its special tokens are those of: {', '.join(known)}. Set that family."
+            f"It knows those of: {', '.join(known)}. Set the one that the model is of."
             if known
             else "Choose the model's family; 'general' suits any model that chats.",
         )
@@ -285,14 +284,12 @@ class _Examination:
 
     async def _guarded(self, name: str, check: Callable[[], Awaitable[Check]]) -> Check:
         """Make a check; an error of the upstream fails it."""
-        with contextlib.suppress(TimeoutError):
-            try:
-                return await check()
-            except UpstreamError as error:
-                return _failed(name, str(error), _remedy(name, error))
-            except InhouseError as error:
-                return _failed(name, str(error))
-        return _failed(name, "It takes too long.")
+        try:
+            return await check()
+        except UpstreamError as error:
+            return _failed(name, str(error), _remedy(error))
+        except InhouseError as error:
+            return _failed(name, str(error))
 
     def _told(self) -> int | None:
         """Return the window that the upstream tells for this model."""
@@ -334,8 +331,8 @@ _REMEDIES = {
 }
 
 
-def _remedy(name: str, error: UpstreamError) -> str:
-    if name == "chat" and "template" in str(error).lower():
+def _remedy(error: UpstreamError) -> str:
+    if "chat template" in str(error).lower():
         return (
             "The model has no chat template: serve it with one (vLLM: --chat-template FILE), or"
             " take the family of the base model, which does not chat."
