@@ -4,8 +4,12 @@ import re
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import Struct
 
+from inhouse.providers.openai_compatible.upstream import Options as ServerOptions
+from inhouse.providers.repository.options import Options as RepositoryOptions
 from inhouse.server.api.operations import OPERATIONS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -15,6 +19,17 @@ PAGES = sorted(DOCS.rglob("*.md"))
 def test_every_operation_of_the_admin_api_is_documented() -> None:
     said = set(re.findall(r"^\| `(\w+ /api/v1/[^`]*)` \| (.+) \|$", _page("api.md"), re.MULTILINE))
     assert said == {(f"{each.method} {each.path}", each.summary) for each in OPERATIONS}
+
+
+@pytest.mark.parametrize(
+    ("identifier", "shape"),
+    [("custom_openai/…", ServerOptions), ("repository/index", RepositoryOptions)],
+)
+def test_every_option_of_a_provider_is_documented(identifier: str, shape: type[Struct]) -> None:
+    part = _page("configuration.md").partition(f"## Options of `{identifier}`\n")[2]
+    table = part.partition("\n#")[0]
+    said = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert said == [each.name for each in msgspec.structs.fields(shape)]
 
 
 def test_every_decision_is_in_the_index() -> None:

@@ -98,6 +98,21 @@ async def test_a_deployment_that_cannot_work_is_refused(
     assert served.gateway.catalog.deployments == {}
 
 
+async def test_a_deployment_is_tested_in_words(served: Served) -> None:
+    down = {"family": "codestral", "identifier": "custom_openai/x", "api_key": SECRET}
+    await served.ask("PUT", "/api/v1/deployments/down", content={
+        **down, "endpoint": "http://127.0.0.1:1/v1"})  # fmt: skip
+    tested = await served.ask("POST", "/api/v1/deployments/down/test")
+    assert tested.status == 200
+    assert [check["status"] for check in tested.json["data"]][-1] == "failed"
+    assert "127.0.0.1:1" in tested.json["data"][-1]["sentence"]
+    assert SECRET.encode() not in tested.body
+    for key in (AUDITOR, DEVELOPER):
+        refused = await served.ask("POST", "/api/v1/deployments/down/test", key=key)
+        assert refused.status == 403
+    assert (await served.ask("POST", "/api/v1/deployments/none/test")).status == 404
+
+
 async def test_routes_are_set_disabled_and_inherited(
     served: Served, deployment: dict[str, Any]
 ) -> None:

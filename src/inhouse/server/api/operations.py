@@ -64,6 +64,15 @@ OPERATIONS = (
         writes=True,
     ),
     Operation(
+        method="POST",
+        path="/api/v1/deployments/{name}/test",
+        summary="Test a deployment: what is wrong with it, and how to mend it",
+        tag="deployments",
+        run=registry.test_deployment,
+        answer=shapes.CheckList,
+        writes=True,
+    ),
+    Operation(
         method="GET",
         path="/api/v1/routes",
         summary="List what serves each feature",

@@ -14,6 +14,7 @@ from inhouse.core.catalog import Deployment, Feature, Route, Settings
 from inhouse.core.secret import Secret
 from inhouse.errors import ConflictError, InvalidValueError, NotFoundError
 from inhouse.families import Family
+from inhouse.features.checks import check_deployment
 from inhouse.server.api import shapes
 from inhouse.server.operation import Call
 from inhouse.store import Filter
@@ -53,6 +54,14 @@ async def put_deployment(call: Call) -> shapes.DeploymentView:
 async def remove_deployment(call: Call) -> None:
     """``DELETE /api/v1/deployments/{name}``."""
     await _change(call, call.gateway.registry.remove_deployment, call.variables["name"])
+
+
+async def test_deployment(call: Call) -> shapes.CheckList:
+    """``POST /api/v1/deployments/{name}/test``: asks the upstream a little, as a caller would."""
+    gateway, deployment = call.gateway, _deployment(call)
+    provider, settings = gateway.provider(deployment), gateway.catalog.settings
+    checks = check_deployment(deployment, provider, gateway.families, settings)
+    return shapes.CheckList([check async for check in checks])
 
 
 async def list_routes(call: Call) -> shapes.RouteList:

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from inhouse.core.catalog import ApiKey, Catalog, Deployment, Feature, Role, Settings
 from inhouse.core.trace import Outcome, Trace
 from inhouse.families import Family
+from inhouse.features.checks import Check
 from inhouse.store import Change, Revision
 
 Limit = Annotated[int, Meta(ge=1, le=1000, description="How many, newest first.")]
@@ -99,6 +100,12 @@ class DeploymentList(Struct, frozen=True):
     """All deployments by name."""
 
     data: list[DeploymentView]
+
+
+class CheckList(Struct, frozen=True):
+    """What was looked at, in the order it was made; the last may be what stopped the rest."""
+
+    data: list[Check]
 
 
 class RouteList(Struct, frozen=True):
