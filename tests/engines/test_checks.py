@@ -11,7 +11,8 @@ import pytest
 from inhouse.core.catalog import Deployment, Settings
 from inhouse.core.ports import ProviderContext
 from inhouse.families import load
-from inhouse.features.checks import Check, Status, check_deployment
+from inhouse.features.check import Check, Status
+from inhouse.features.checks import check_deployment
 from inhouse.providers.openai_compatible import OpenAICompatible
 from tests.engines.engine import Engine
 

@@ -18,7 +18,8 @@ from inhouse.core.requests import Params
 from inhouse.core.secret import Secret
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.families import load
-from inhouse.features.checks import Check, Status, check_deployment
+from inhouse.features.check import Check, Status
+from inhouse.features.checks import check_deployment
 from inhouse.providers.openai_compatible import OpenAICompatible
 from inhouse.providers.scripted import Scripted
 from tests.fakes.authority import Authority

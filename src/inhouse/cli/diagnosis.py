@@ -17,7 +17,7 @@ from inhouse.core.catalog import Catalog, Deployment, Feature
 from inhouse.core.secret import Secret
 from inhouse.errors import GatewayError, InhouseError
 from inhouse.families import Families, GenerationMode
-from inhouse.features.checks import Check, Status
+from inhouse.features.check import Check, failed, ok, skipped, warning
 from inhouse.store import Registry
 from inhouse.transport import Timeouts
 
@@ -31,7 +31,7 @@ CLOCK_SLACK = 120.0
 
 def versions() -> Check:
     """Say what runs here."""
-    return _ok(
+    return ok(
         "version",
         f"inhouse {inhouse.__version__}, Python {platform.python_version()},"
         f" {platform.system()} {platform.machine()}.",
@@ -41,26 +41,26 @@ def versions() -> Check:
 def file_found(configured: config.Config) -> Check:
     """Say which configuration file holds; that it is well-formed is known by now."""
     if configured.path is None:
-        return _ok("configuration", "There is no configuration file; the defaults hold.")
-    return _ok("configuration", f"{configured.path} is well-formed.")
+        return ok("configuration", "There is no configuration file; the defaults hold.")
+    return ok("configuration", f"{configured.path} is well-formed.")
 
 
 def key_file(configured: config.Config) -> Check:
     """Look at what seals the upstreams' keys."""
     name, file = "key file", configured.key_file
     if configured.secret_key is not None:
-        return _ok(name, "INHOUSE_SECRET_KEY seals the upstreams' keys.")
+        return ok(name, "INHOUSE_SECRET_KEY seals the upstreams' keys.")
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
     except FileNotFoundError:
-        return _skipped(name, f"{file} is made when the store is.")
+        return skipped(name, f"{file} is made when the store is.")
     except OSError as error:
-        return _failed(name, f"{file} cannot be read: {error.strerror}.")
+        return failed(name, f"{file} cannot be read: {error.strerror}.")
     if mode & 0o077:
-        return _failed(
+        return failed(
             name, f"Others can read {file} (mode {mode:04o}).", f"Run: chmod 600 '{file}'"
         )
-    return _ok(name, f"Only its owner can read {file}.")
+    return ok(name, f"Only its owner can read {file}.")
 
 
 def store_file(configured: config.Config) -> Path | None:
@@ -73,15 +73,15 @@ def space(configured: config.Config) -> Check:
     """Look at the disk that the store is on."""
     name, file = "disk", store_file(configured)
     if file is None:
-        return _skipped(name, "The store is not a file here.")
+        return skipped(name, "The store is not a file here.")
     folder = next(each for each in file.parents if each.is_dir())
     free = shutil.disk_usage(folder).free
     sentence = f"{free // MEGABYTE} MB are free at {folder}."
     if free < NO_SPACE:
-        return _failed(name, sentence, "Make room: traces and changes can soon not be stored.")
+        return failed(name, sentence, "Make room: traces and changes can soon not be stored.")
     if free < LITTLE_SPACE:
-        return _warning(name, sentence, "Make room, or keep traces for fewer days (trace_days).")
-    return _ok(name, sentence)
+        return warning(name, sentence, "Make room, or keep traces for fewer days (trace_days).")
+    return ok(name, sentence)
 
 
 def clock(registry: Registry) -> Check:
@@ -89,12 +89,12 @@ def clock(registry: Registry) -> Check:
     newest = registry.revisions(1)
     ahead = newest[0].at - time.time() if newest else 0.0
     if ahead > CLOCK_SLACK:
-        return _failed(
+        return failed(
             "clock",
             f"This clock is {ahead:.0f} s behind the newest change of the registry.",
             "Set the clock, and keep it by NTP.",
         )
-    return _ok("clock", f"{time.strftime('%Y-%m-%d %H:%M:%S %Z')}.")
+    return ok("clock", f"{time.strftime('%Y-%m-%d %H:%M:%S %Z')}.")
 
 
 def pending(registry: Registry, configured: config.Config) -> Check | None:
@@ -102,10 +102,10 @@ def pending(registry: Registry, configured: config.Config) -> Check | None:
     try:
         waiting = registry.plan(configured.declared)
     except InhouseError as error:
-        return _failed("declared", str(error), "Correct inhouse.toml: 'inhouse serve' refuses it.")
+        return failed("declared", str(error), "Correct inhouse.toml: 'inhouse serve' refuses it.")
     if not waiting:
         return None
-    return _warning(
+    return warning(
         "declared",
         f"The configuration file declares {len(waiting)} changes that do not hold yet.",
         "Start 'inhouse serve' anew: it takes them over.",
@@ -118,7 +118,7 @@ async def port(configured: config.Config) -> Check:
     where = f"{server.host}, port {server.port}"
     try:
         with socket.create_server((server.host, server.port), reuse_port=False):
-            return _ok(name, f"{where} is free: no gateway runs there now.")
+            return ok(name, f"{where} is free: no gateway runs there now.")
     except OSError as error:
         reason = error.strerror or str(error)
     try:
@@ -128,26 +128,26 @@ async def port(configured: config.Config) -> Check:
         async with Client(url, Secret(), timeouts=PROBE) as client:
             version = await client.version()
     except GatewayError:
-        return _failed(
+        return failed(
             name,
             f"Cannot listen on {where}: {reason}. What answers there is no gateway.",
             "Choose another port in [server], or stop what listens there.",
         )
     if version != inhouse.__version__:
-        return _warning(
+        return warning(
             name,
             f"A gateway of version {version} runs on {where}; this is {inhouse.__version__}.",
             "Restart it.",
         )
-    return _ok(name, f"A gateway runs on {where}.")
+    return ok(name, f"A gateway runs on {where}.")
 
 
 def keys(catalog: Catalog) -> Check:
     """See whether anybody can ask anything."""
     if catalog.keys:
         count = len(catalog.keys)
-        return _ok("keys", "There is one." if count == 1 else f"There are {count}.")
-    return _warning(
+        return ok("keys", "There is one." if count == 1 else f"There are {count}.")
+    return warning(
         "keys",
         "There are no API keys, so nobody can ask anything.",
         "inhouse keys create NAME --role developer",
@@ -157,26 +157,26 @@ def keys(catalog: Catalog) -> Check:
 def routes(catalog: Catalog, families: Families) -> Iterator[Check]:
     """See what serves each feature, and whether its family can."""
     if not catalog.deployments:
-        yield _warning("routes", "There are no deployments.", "inhouse deployments add --help")
+        yield warning("routes", "There are no deployments.", "inhouse deployments add --help")
         return
     for feature in (Feature.COMPLETION, Feature.GENERATION, Feature.CHAT):
         name, route = f"route {feature}", catalog.route(feature)
         if route is None:
-            yield _warning(name, "Nothing serves it.", f"inhouse routes set {feature} DEPLOYMENT")
+            yield warning(name, "Nothing serves it.", f"inhouse routes set {feature} DEPLOYMENT")
             continue
         if route.disabled:
-            yield _ok(name, "It is disabled.")
+            yield ok(name, "It is disabled.")
             continue
         served = [catalog.deployments[each] for each in route.deployments]
         unable = [each.name for each in served if not _able(each, feature, families)]
         if unable:
-            yield _failed(
+            yield failed(
                 name,
                 f"Models of the family of '{unable[0]}' are not made for {feature}.",
                 f"inhouse routes set {feature} DEPLOYMENT, with one that is.",
             )
         else:
-            yield _ok(name, f"Served by {', '.join(route.deployments)}.")
+            yield ok(name, f"Served by {', '.join(route.deployments)}.")
 
 
 def _able(deployment: Deployment, feature: Feature, families: Families) -> bool:
@@ -187,19 +187,3 @@ def _able(deployment: Deployment, feature: Feature, families: Families) -> bool:
     if feature is Feature.GENERATION:
         return family.generation is not GenerationMode.NONE
     return family.chat or feature is not Feature.CHAT
-
-
-def _ok(name: str, sentence: str) -> Check:
-    return Check(name=name, status=Status.OK, sentence=sentence)
-
-
-def _skipped(name: str, sentence: str) -> Check:
-    return Check(name=name, status=Status.SKIPPED, sentence=sentence)
-
-
-def _warning(name: str, sentence: str, remedy: str) -> Check:
-    return Check(name=name, status=Status.WARNING, sentence=sentence, remedy=remedy)
-
-
-def _failed(name: str, sentence: str, remedy: str = "") -> Check:
-    return Check(name=name, status=Status.FAILED, sentence=sentence, remedy=remedy)

@@ -15,7 +15,7 @@ from inhouse.cli.command import Command, json_option
 from inhouse.core.catalog import Catalog
 from inhouse.errors import ConfigError, StoreError
 from inhouse.families import load
-from inhouse.features.checks import Check, Status
+from inhouse.features.check import Check, Status, failed, ok, skipped
 from inhouse.store import Registry
 
 
@@ -51,7 +51,7 @@ def _checks(file: Path | None, *, offline: bool) -> Iterator[Check]:
         configured = config.load(file)
         families = load(configured.families)
     except ConfigError as error:
-        yield _failed("configuration", error, "Correct the file, or the variable that it names.")
+        yield failed("configuration", str(error), "Correct the file or the variable.")
         return
     yield diagnosis.file_found(configured)
     yield diagnosis.key_file(configured)
@@ -60,7 +60,7 @@ def _checks(file: Path | None, *, offline: bool) -> Iterator[Check]:
     store = diagnosis.store_file(configured)
     if store is not None and not store.exists():
         sentence = f"There is none yet at {store}; it is made when it is first needed."
-        yield Check(name="store", status=Status.SKIPPED, sentence=sentence)
+        yield skipped("store", sentence)
         catalog = Catalog()
     else:
         try:
@@ -68,12 +68,12 @@ def _checks(file: Path | None, *, offline: bool) -> Iterator[Check]:
                 configured.store.url, secret=configured.secret_key, key_file=configured.key_file
             )
         except StoreError as error:
-            yield _failed("store", error, "Check [store] in the configuration.")
+            yield failed("store", str(error), "Check [store] in the configuration.")
             return
         try:
             catalog = registry.snapshot()
             sentence = f"{configured.store.shown}, revision {catalog.revision}."
-            yield Check(name="store", status=Status.OK, sentence=sentence)
+            yield ok("store", sentence)
             yield diagnosis.clock(registry)
             if (waiting := diagnosis.pending(registry, configured)) is not None:
                 yield waiting
@@ -106,17 +106,13 @@ def _deployments(configured: config.Config, catalog: Catalog) -> Iterator[Check]
         for each in wrong:
             yield msgspec.structs.replace(each, name=f"{title}, {each.name}")
         if not wrong:
-            yield Check(name=title, status=Status.OK, sentence="It works.")
+            yield ok(title, "It works.")
 
 
 def _verdict(made: list[Check]) -> str:
-    failed = sum(each.status is Status.FAILED for each in made)
+    wrong = sum(each.status is Status.FAILED for each in made)
     warnings = sum(each.status is Status.WARNING for each in made)
-    if failed:
-        return f"{failed} of {len(made)} checks failed."
+    if wrong:
+        return f"{wrong} of {len(made)} checks failed."
     noun = "warning" if warnings == 1 else "warnings"
     return f"Nothing failed; {warnings} {noun}." if warnings else "Everything works."
-
-
-def _failed(name: str, error: Exception, remedy: str) -> Check:
-    return Check(name=name, status=Status.FAILED, sentence=str(error), remedy=remedy)

@@ -15,7 +15,8 @@ from inhouse.cli.registering import providers
 from inhouse.core.catalog import Deployment, Settings
 from inhouse.errors import InhouseError
 from inhouse.families import load
-from inhouse.features.checks import Check, Status, check_deployment
+from inhouse.features.check import Check, Status, failed
+from inhouse.features.checks import check_deployment
 
 SIGNS = {
     Status.OK: ("✔", "green"),
@@ -41,10 +42,9 @@ async def _run(
     try:
         provider = known[deployment.provider]
     except InhouseError as error:
-        failed = Check(name="configuration", status=Status.FAILED, sentence=str(error))
-        made.append(failed)
+        made.append(failed("configuration", str(error)))
         if show:
-            print_check(failed)
+            print_check(made[0])
         return made
     try:
         with bar("indexing") as progress:
