@@ -167,6 +167,7 @@ async def test_an_empty_completion_is_worth_a_look() -> None:
         Model(says=""), deployment(family="repository-index", identifier="repository/index")
     )
     assert native["completion"].status is Status.OK
+    assert "window" not in native
 
 
 async def test_a_missing_chat_template_is_recognised() -> None:

@@ -85,7 +85,8 @@ class _Examination:
         yield connection
         if connection.status is Status.FAILED:
             return
-        yield self._window()
+        if self.family.completion is not CompletionMode.NATIVE:
+            yield self._window()
         if self.family.fim is not None and self.family.completion is CompletionMode.FIM:
             yield await self._guarded("special tokens", self._tokens)
         completion = await self._guarded("completion", self._completion)
