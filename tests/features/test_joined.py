@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inhouse.core.delta import Answer, Choice, Delta, Usage
+from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.features.joined import joined
 
 
@@ -52,6 +54,24 @@ async def test_joins_tool_calls_from_their_fragments() -> None:
         {"id": "c2", "type": "function", "function": {"name": "stop", "arguments": "{}"}},
     )
     assert found.choices[0].finish_reason == "tool_calls"
+
+
+async def test_joins_what_is_no_text_and_no_list_without_a_fault() -> None:
+    found = await answer(
+        Delta(tool_calls=[{"index": 0, "function": {"name": "look", "strict": True}}]),
+        Delta(tool_calls=[{"index": 0, "function": None}], logprobs={"content": [1], "top": None}),
+        Delta(tool_calls=[{"index": 0, "function": {"strict": True}}], logprobs={"content": 5}),
+    )
+    (choice,) = found.choices
+    assert choice.tool_calls[0]["function"] == {"name": "look", "arguments": "", "strict": True}
+    assert choice.logprobs == {"content": [1], "top": None}
+
+
+@pytest.mark.parametrize("delta", [Delta(text="x" * 400), Delta(reasoning="x" * 400), Delta()])
+async def test_an_answer_without_an_end_is_given_up(delta: Delta) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        await joined(stream([delta] * 100), limit=1000)
+    assert caught.value.failure is UpstreamFailure.PROTOCOL
 
 
 @given(st.lists(st.text(max_size=5)))

@@ -24,10 +24,13 @@ class Kept:
     def __init__(self) -> None:
         self.rows: list[Trace] = []
         self.refuses = False
+        self.fault: Exception | None = None
 
     def append(self, batch: Sequence[Trace]) -> None:
         if self.refuses:
             raise StoreError("The store is away.")
+        if self.fault is not None:
+            raise self.fault
         self.rows.extend(batch)
 
 
@@ -124,6 +127,46 @@ async def test_a_store_that_is_away_loses_nothing_when_it_is_back() -> None:
     assert len(desk.store.rows) == 2
     assert [line["event"] for line in desk.lines()].count("request") == 2
     assert "inhouse_traces_dropped_total 0.0" in desk.metrics()
+
+
+async def test_an_odd_trace_stops_nobody_elses() -> None:
+    desk = Desk()
+    with desk.records.recording(request_id="odd", endpoint="chat") as recording:
+        recording.received(Delta(usage=Usage(prompt_tokens=1, completion_tokens=-7)))
+    await desk.records.flush()
+    one_request(desk.records)
+    await desk.records.flush()
+    assert len(desk.store.rows) == 2
+    assert [line["event"] for line in desk.lines()] == ["requests not counted", "request"]
+
+
+async def test_a_batch_that_cannot_be_stored_at_all_is_counted_and_left() -> None:
+    desk = Desk()
+    desk.store.fault = TypeError("odd")
+    one_request(desk.records)
+    await desk.records.flush()
+    desk.store.fault = None
+    one_request(desk.records)
+    await desk.records.flush()
+    assert len(desk.store.rows) == 1
+    assert "inhouse_traces_dropped_total 1.0" in desk.metrics()
+
+
+async def test_a_log_that_nobody_reads_loses_no_row() -> None:
+    store = Kept()
+    records = Records(store=store, log=Log(style="json", out=Unread()), metrics=Metrics(version=""))
+    for _ in range(2):
+        one_request(records)
+        await records.flush()
+    assert len(store.rows) == 2
+
+
+class Unread(io.StringIO):
+    """A stream whose reader is gone."""
+
+    def write(self, text: str, /) -> int:
+        del text
+        raise BrokenPipeError
 
 
 async def test_a_full_queue_drops_and_counts_and_never_blocks() -> None:

@@ -12,6 +12,7 @@ from inhouse.core.delta import Delta, Usage
 from inhouse.core.requests import Message, Params
 from inhouse.wire.openai.listing import models, tokens
 from inhouse.wire.openai.outbound import (
+    MOST_TOKENS,
     Habits,
     Reading,
     ReportedError,
@@ -256,6 +257,27 @@ def test_reads_or_refuses_any_json(value: Any) -> None:
         read(json.dumps(value))
     except (msgspec.DecodeError, ReportedError):
         return
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"index": "a"},
+        {"index": [1]},
+        {"index": 0, "function": "look"},
+        {"index": 0, "function": {"name": 7}},
+        {"index": 0, "function": {"name": "look", "arguments": {"at": 1}}},
+    ],
+)
+def test_refuses_tool_calls_that_cannot_be_joined(call: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        read(chat({"tool_calls": [call]}))
+
+
+def test_cuts_counts_that_cannot_be() -> None:
+    usage = {"prompt_tokens": 10**30, "completion_tokens": -7}
+    deltas, _ = read({"choices": [], "usage": usage})
+    assert deltas == [Delta(usage=Usage(prompt_tokens=MOST_TOKENS, completion_tokens=0))]
 
 
 @pytest.mark.parametrize(

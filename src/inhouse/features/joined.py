@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from inhouse.core.delta import Answer, Choice, Delta, Deltas, Usage
+from inhouse.errors import UpstreamError, UpstreamFailure
+
+LARGEST = 64 * 1024 * 1024
+"""Characters of a whole answer at most: one without an end must not fill our memory."""
+A_DELTA = 64
+"""What a delta counts besides its text."""
 
 
 class _Joining:
@@ -40,11 +46,24 @@ class _Joining:
         )
 
 
-async def joined(deltas: Deltas) -> Answer:
-    """Return the answer that a stream adds up to; a stream without a delta is one empty choice."""
+async def joined(deltas: Deltas, *, limit: int = LARGEST) -> Answer:
+    """Return the answer that a stream adds up to; a stream without a delta is one empty choice.
+
+    Raises:
+        UpstreamError: it adds up to more than `limit`.
+
+    """
     joining: dict[int, _Joining] = {}
     usage: Usage | None = None
+    size = 0
     async for delta in deltas:
+        size += len(delta.text) + len(delta.reasoning) + A_DELTA
+        if size > limit:
+            raise UpstreamError(
+                UpstreamFailure.PROTOCOL,
+                f"The upstream's answer is larger than {limit:,} characters, the limit here."
+                " Ask for less with 'max_tokens', or for a stream.",
+            )
         choice = joining.get(delta.index)
         if choice is None:
             choice = joining[delta.index] = _Joining()
@@ -64,8 +83,11 @@ def _merge_call(calls: dict[int, dict[str, Any]], fragment: dict[str, Any]) -> N
     for name, value in fragment.items():
         if name == "function":
             function: dict[str, Any] = call.setdefault("function", {"name": "", "arguments": ""})
-            for part, piece in value.items():
-                function[part] = (function.get(part) or "") + (piece or "")
+            for part, piece in cast("dict[str, Any]", value or {}).items():
+                if isinstance(piece, str):
+                    function[part] = (function.get(part) or "") + piece
+                elif piece is not None:
+                    function[part] = piece
         elif name != "index" and value is not None:
             call[name] = value
 
@@ -77,5 +99,8 @@ def _merge_lists(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, A
     merged = dict(old)
     for name, value in new.items():
         before = merged.get(name)
-        merged[name] = [*before, *value] if isinstance(before, list) and value else before or value
+        if isinstance(before, list) and isinstance(value, list):
+            merged[name] = cast("list[Any]", before) + cast("list[Any]", value)
+        else:
+            merged[name] = before or value
     return merged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -16,8 +17,27 @@ from inhouse.core.trace import Outcome, Trace
 _encoder = msgspec.json.Encoder()
 
 
+class _Lasting:
+    """A stream whose end is nobody's concern: a full disk or a closed pipe loses lines alone."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._out.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._out.flush()
+
+    def isatty(self) -> bool:
+        return self._out.isatty()
+
+
 class Log:
-    """Writes log lines to one stream; the only place that does.
+    """Writes log lines to one stream; the only place that does, and it never fails.
 
     `style` is ``json``, ``console``, or ``auto``: console at a terminal, else JSON. `level` is a
     name of the standard library's levels in lower case.
@@ -27,7 +47,7 @@ class Log:
         self, *, level: str = "info", style: str = "auto", out: TextIO | None = None
     ) -> None:
         """Prepare the processors; `out` is standard error unless said."""
-        self._out = out if out is not None else sys.stderr
+        self._out = _Lasting(out if out is not None else sys.stderr)
         self._json = style == "json" or (style == "auto" and not self._out.isatty())
         self._threshold = logging.getLevelNamesMapping()[level.upper()]
         renderer = (
@@ -36,7 +56,7 @@ class Log:
             else structlog.dev.ConsoleRenderer(colors=self._out.isatty())
         )
         self._logger: Any = structlog.wrap_logger(
-            structlog.PrintLogger(self._out),
+            structlog.PrintLogger(cast(TextIO, self._out)),
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),

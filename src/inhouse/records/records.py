@@ -88,9 +88,7 @@ class Records:
             await self.flush()
 
     def _write(self, batch: list[Trace]) -> bool:
-        for trace in batch:
-            self.metrics.observe(trace)
-        self.log.requests(batch)
+        self._tell(batch)
         rows = [*self._unstored, *batch]
         try:
             self._store.append(rows)
@@ -99,5 +97,17 @@ class Records:
             self.metrics.dropped.inc(len(rows) - len(self._unstored))
             self.log.failure("traces not stored", waiting=len(self._unstored), why=str(error))
             return False
+        except Exception as error:  # noqa: BLE001, the writer must outlive a batch that cannot be written
+            self.metrics.dropped.inc(len(rows))
+            self.log.defect("traces lost", error)
         self._unstored = []
         return True
+
+    def _tell(self, batch: list[Trace]) -> None:
+        """Count and log; whatever fails at that must not keep the rows from the store."""
+        try:
+            for trace in batch:
+                self.metrics.observe(trace)
+            self.log.requests(batch)
+        except Exception as error:  # noqa: BLE001, whatever it is, it is not the request's fault
+            self.log.defect("requests not counted", error)

@@ -8,6 +8,9 @@ import msgspec
 
 from inhouse.errors import InvalidValueError, RequestError
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""Whatever msgspec raises for bytes that are no JSON, not of the type, or nested too deeply."""
+
 
 def decode_json(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     """Return what `decoder` makes of a caller's body.
@@ -21,7 +24,7 @@ def decode_json(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise invalid(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise RequestError(f"The body is not JSON: {_reason(error)}.") from None
 
 

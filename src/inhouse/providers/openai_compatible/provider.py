@@ -27,6 +27,7 @@ from inhouse.providers.openai_compatible.failures import (
 )
 from inhouse.providers.openai_compatible.upstream import Upstream
 from inhouse.transport import Response, Timeouts, Transport
+from inhouse.wire.decoding import UNREADABLE
 from inhouse.wire.openai.listing import models, tokenize_body, tokens
 from inhouse.wire.openai.outbound import (
     Habits,
@@ -97,7 +98,7 @@ class OpenAICompatible:
             body = await response.read(LARGEST_ANSWER)
             try:
                 found = models(body)
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 raise garbled(upstream, body) from None
         except UpstreamError as error:
             error.deployment = deployment.name
@@ -157,7 +158,10 @@ class OpenAICompatible:
                 if upstream.alternative:
                     upstream.settle(base)
                 return response
-            found = refusal(response.status, await response.read(LARGEST_REFUSAL))
+            said = await response.read(LARGEST_REFUSAL)
+            if 200 < response.status < 300:
+                raise garbled(upstream, said)
+            found = refusal(response.status, said)
             changed = _changed(habits, found)
             if changed != habits:
                 habits = upstream.habits = changed
@@ -250,7 +254,7 @@ def _changed(habits: Habits, found: Refusal) -> Habits:
 def _read(upstream: Upstream, reading: Reading, data: bytes, prompt: Prompt) -> list[Delta]:
     try:
         return reading.event(data)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise garbled(upstream, data) from None
     except ReportedError as error:
         found = refusal(200, error.body)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from inhouse.core.delta import Served
+from inhouse.wire.decoding import UNREADABLE
 
 
 class _Meta(Struct):
@@ -40,8 +41,7 @@ _tokens = msgspec.json.Decoder(_Tokens | list[Any])
 def models(body: bytes) -> list[Served]:
     """Read ``/v1/models``; the window as vLLM, llama.cpp (of one slot), Mistral and others tell it.
 
-    Raises:
-        msgspec.DecodeError: it is something else.
+    Raises one of `UNREADABLE` where it is something else.
 
     """
     found = cast(_List | list[_Model], _models.decode(body))
@@ -82,7 +82,7 @@ def tokens(body: bytes) -> int | None:
     """Read the number of tokens; None where the answer does not tell it."""
     try:
         found = cast(_Tokens | list[Any], _tokens.decode(body))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     if isinstance(found, list):
         return len(found)

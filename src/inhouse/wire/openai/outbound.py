@@ -7,7 +7,7 @@ like a stream of one event.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,8 @@ from inhouse.core.delta import Delta, Usage
 from inhouse.core.requests import Message, Params
 
 DONE = b"[DONE]"
+MOST_TOKENS = 2**53
+"""No count of tokens is larger; what an upstream claims is cut to it."""
 _ALL = -1
 """The usage of all choices together."""
 
@@ -144,7 +146,7 @@ class Reading:
 
         Raises:
             ReportedError: the event is an error.
-            msgspec.DecodeError: it is no JSON, or not of the dialect.
+            `UNREADABLE`: it is no JSON, or not of the dialect.
 
         """
         if data == DONE:
@@ -170,9 +172,9 @@ class Reading:
         parts = [whole] if whole is not None else list(self._usages.values())
         return Delta(
             usage=Usage(
-                prompt_tokens=max(part.prompt_tokens or 0 for part in parts),
-                completion_tokens=sum(part.completion_tokens or 0 for part in parts),
-                cached_tokens=max(_cached(part) for part in parts),
+                prompt_tokens=_counted(max(part.prompt_tokens or 0 for part in parts)),
+                completion_tokens=_counted(sum(part.completion_tokens or 0 for part in parts)),
+                cached_tokens=_counted(max(_cached(part) for part in parts)),
             )
         )
 
@@ -201,6 +203,10 @@ class Reading:
         )
 
 
+def _counted(tokens: int) -> int:
+    return min(max(0, tokens), MOST_TOKENS)
+
+
 def _cached(usage: _Usage) -> int:
     details = usage.prompt_tokens_details
     return (details.cached_tokens or 0) if details is not None else 0
@@ -219,7 +225,19 @@ def _spoken(message: _Message) -> tuple[str, str]:
 
 def _fragments(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Number the calls where a whole answer leaves that to their order."""
+    for call in calls:
+        _check_fragment(call)
     return [call if "index" in call else {"index": at, **call} for at, call in enumerate(calls)]
+
+
+def _check_fragment(call: dict[str, Any]) -> None:
+    """Raise `msgspec.ValidationError` where a call cannot be joined with its other fragments."""
+    function: Any = call.get("function") or {}
+    if not isinstance(call.get("index", 0), int) or not isinstance(function, dict):
+        raise msgspec.ValidationError("A tool call is not of the dialect.")
+    said = cast("dict[str, Any]", function)
+    if not all(isinstance(said.get(name) or "", str) for name in ("name", "arguments")):
+        raise msgspec.ValidationError("A tool call is not of the dialect.")
 
 
 def _is_error(data: bytes) -> bool:

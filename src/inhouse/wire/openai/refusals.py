@@ -7,6 +7,7 @@ code is a number), TGI ``{"error": "…", "error_type"}``, older vLLM ``{"object
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from inhouse.errors import UpstreamFailure
+from inhouse.wire.decoding import UNREADABLE
 
 QUOTED = 300
 """Characters of an upstream's own words that a message may quote."""
@@ -88,7 +90,7 @@ def _words(body: bytes) -> tuple[str, str, str | None, int | None]:
     """Return the message, the machine word, the parameter and the numeric code of an error body."""
     try:
         found: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return _one_line(_plain(body)), "", None, None
     if isinstance(found, list) and found:
         found = cast(list[Any], found)[0]
@@ -174,12 +176,16 @@ def retry_after(header: Callable[[str], str]) -> float | None:
     """Return the seconds of patience that ``Retry-After-Ms`` or ``Retry-After`` ask for."""
     try:
         if milliseconds := header("retry-after-ms"):
-            return max(0.0, float(milliseconds) / 1000)
+            return _patience(float(milliseconds) / 1000)
         after = header("retry-after")
         if not after:
             return None
         if after.replace(".", "", 1).isdecimal():
-            return float(after)
-        return max(0.0, parsedate_to_datetime(after).timestamp() - time.time())
+            return _patience(float(after))
+        return _patience(parsedate_to_datetime(after).timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
+
+
+def _patience(seconds: float) -> float | None:
+    return max(0.0, seconds) if math.isfinite(seconds) else None
