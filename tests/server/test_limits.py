@@ -109,6 +109,15 @@ async def test_a_later_head_has_the_same_limit(served: Served) -> None:
     writer.close()
 
 
+@pytest.mark.parametrize("body", [CHAT, CHAT.replace(b"Hi", b"Upgrade: h2c")])
+async def test_an_offer_of_http2_costs_no_body(served: Served, body: bytes) -> None:
+    # Java's client and curl make it with their first request.
+    offer = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"]
+    first = head(*offer, f"Content-Length: {len(body)}", close=False) + body
+    answer = await talk(served, first + head(f"Content-Length: {len(body)}") + body)
+    assert answer.count(b"HTTP/1.1 404") == answer.count(b"model_not_found") == 2
+
+
 async def test_a_refusal_keeps_the_connection(served: Served) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     for _ in range(3):

@@ -7,6 +7,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 200
+UPGRADE = b"\r\nUpgrade: h2c\r\n"
+"""The offer of HTTP/2 that Java's client and curl make with their first request."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -16,12 +18,16 @@ class Protocol(HttpToolsProtocol):
     """
 
     _in_head = False
+    _in_body = False
     _head_bytes = 0
     """Received since the read that began the head: never less than the head itself."""
     _head_too_large = False
 
     def data_received(self, data: bytes) -> None:
         """Parse, then refuse a head that has taken too much and still goes on."""
+        if UPGRADE in data and not self._in_body:
+            # We may ignore the offer, but the parser would leave the request's body unread.
+            data = data.replace(UPGRADE, b"\r\n", 1)
         self._head_bytes = len(data) + (self._head_bytes if self._in_head else 0)
         super().data_received(data)
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -42,13 +48,18 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Stop counting, since a body has its own limit; refuse a large head that came at once."""
-        self._in_head = False
+        self._in_head, self._in_body = False, True
         if self._head_bytes > MAX_HEAD_BYTES:
             headers = sum(len(name) + len(value) for name, value in self.headers)
             if headers + len(self.url) > MAX_HEAD_BYTES:
                 self._head_too_large = True
                 raise ValueError
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        self._in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002, uvicorn's signature
         """Say what is wrong and close; uvicorn calls this for whatever its parser refuses."""
