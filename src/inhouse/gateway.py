@@ -14,7 +14,7 @@ from inhouse.context import files
 from inhouse.core.catalog import Catalog, Deployment, digest
 from inhouse.core.ports import Provider, ProviderContext
 from inhouse.core.requests import Caller
-from inhouse.errors import AuthenticationError, InhouseError
+from inhouse.errors import AuthenticationError, ConfigError, InhouseError
 from inhouse.families import Families
 from inhouse.families import load as load_families
 from inhouse.features.asking import Asking
@@ -32,8 +32,6 @@ from inhouse.store import Registry
 
 REFRESH_EVERY = 1.0
 """Seconds between looks at the registry's revision: another replica may have changed it."""
-
-
 PRUNE_EVERY = 3600.0
 """Seconds between removals of old traces."""
 
@@ -47,7 +45,6 @@ class Gateway:
         config: configuration.Config,
         registry: Registry,
         families: Families,
-        catalog: Catalog,
         log: Log,
     ) -> None:
         """Wire the rooms; use `open`, which also starts and stops them."""
@@ -55,7 +52,7 @@ class Gateway:
         self.registry = registry
         self.families = families
         self.log = log
-        self._catalog = catalog
+        self._catalog = Catalog()
         self._callers: dict[str, Caller] = {}
         self.providers = Providers(
             ProviderContext(
@@ -86,7 +83,7 @@ class Gateway:
         """Open the store, apply what the configuration declares, and run until the block is left.
 
         Raises:
-            ConfigError: the configuration or a family file is wrong.
+            ConfigError: the configuration, a family file or a declared deployment is wrong.
             StoreError: the store cannot be reached, migrated, or decrypted.
 
         """
@@ -95,12 +92,10 @@ class Gateway:
             Registry.open, config.store.url, secret=config.secret_key, key_file=config.key_file
         )
         try:
-            await asyncio.to_thread(registry.apply, config.declared, author="inhouse.toml")
-            catalog = await asyncio.to_thread(registry.snapshot)
             log = Log(level=config.log.level, style=config.log.format)
-            gateway = cls(
-                config=config, registry=registry, families=families, catalog=catalog, log=log
-            )
+            gateway = cls(config=config, registry=registry, families=families, log=log)
+            await gateway._check_declared()
+            await asyncio.to_thread(registry.apply, config.declared, author="inhouse.toml")
             async with gateway._running():
                 yield gateway
         finally:
@@ -132,6 +127,16 @@ class Gateway:
         """Return the deployments that cannot answer yet, each with the reason; empty is ready."""
         return self._readiness.waiting
 
+    async def _check_declared(self) -> None:
+        """Raise `ConfigError`, with file and entry, where a declared deployment cannot work."""
+        for deployment in self.config.declared.deployments:
+            try:
+                self.families.get(deployment.family)
+                await asyncio.to_thread(self.provider(deployment).check, deployment)
+            except InhouseError as error:
+                where = f"{self.config.path}: [[deployments]] '{deployment.name}'"
+                raise ConfigError(f"{where}: {error}", param=error.param) from None
+
     def _take(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._callers = {
@@ -142,7 +147,7 @@ class Gateway:
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:
         async with self.records.running():
-            self._take(self._catalog)
+            await self.refresh()
             tasks = [
                 asyncio.create_task(self._follow(), name="registry follower"),
                 asyncio.create_task(self._prune(), name="trace pruner"),

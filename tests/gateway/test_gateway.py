@@ -11,6 +11,7 @@ import pytest
 from inhouse.core.catalog import Deployment, Role
 from inhouse.errors import AuthenticationError, ConfigError
 from inhouse.gateway import Gateway
+from inhouse.store import Registry
 from tests.server.serving import ADMIN, configuration, scripted
 
 
@@ -47,6 +48,29 @@ async def test_an_unknown_provider_is_told_and_harms_no_other(tmp_path: Path) ->
         gateway.registry.remove_deployment("wrong", author="test")
         await gateway.refresh()
         assert not gateway.not_ready()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ('family = "codestrl"\nidentifier = "scripted/x"', "no model family 'codestrl'"),
+        ('family = "general"\nidentifier = "nowhere/x"', "No provider is installed"),
+        ('family = "general"\nidentifier = "repository/index"', "absolute path of the folder"),
+        ('family = "general"\nidentifier = "scripted/x"\noptions = { typo = 1 }', "typo"),
+        ('family = "general"\nidentifier = "custom_openai/x"', "http:// or https://"),
+    ],
+)
+async def test_a_declared_deployment_that_cannot_work_stops_the_start(
+    tmp_path: Path, wrong: str, said: str
+) -> None:
+    config = configuration(tmp_path, f'[[deployments]]\nname = "wrong"\n{wrong}\n')
+    with pytest.raises(ConfigError, match=r"inhouse\.toml: .*'wrong'") as refused:
+        async with Gateway.open(config):
+            pass
+    assert said in str(refused.value)
+    registry = Registry.open(config.store.url, secret=config.secret_key, key_file=config.key_file)
+    assert registry.revision() == 0
+    registry.close()
 
 
 async def test_closing_leaves_no_task_behind(tmp_path: Path) -> None:
