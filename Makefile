@@ -1,6 +1,8 @@
 # Everything that people and CI run. Each target sets up what it needs first.
 PYTHON ?= python3
 RUN := .venv/bin
+# The theme advertises its successor on every build otherwise.
+export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: help setup dev demo serve test check fix engines bench docs lock
 
