@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 ABSENT = "(none)"
@@ -26,6 +27,9 @@ class Kind(StrEnum):
 
 SECRETS = {Kind.DEPLOYMENT: "api_key", Kind.KEY: "digest"}
 """The field of an entry that nobody is shown, by kind."""
+
+BOOKKEEPING = frozenset({"created_at"})
+"""Fields that follow from the change itself, and tell people nothing."""
 
 Document = dict[str, Any]
 """One entry as plain JSON, its secret sealed or hashed; without its name."""
@@ -58,14 +62,14 @@ class Change(Struct, frozen=True, kw_only=True):
         """Return the change as a diff for people: the title, and a line a field."""
         before, after = self.before or {}, self.after or {}
         lines = [self.title]
-        for name in sorted(before.keys() | after.keys()):
+        for name in sorted((before.keys() | after.keys()) - BOOKKEEPING):
             old, new = before.get(name, ABSENT), after.get(name, ABSENT)
             if self.before is None and new:
-                lines.append(f"  + {name}: {new}")
+                lines.append(f"  + {name}: {_written(new)}")
             elif self.after is None and old:
-                lines.append(f"  - {name}: {old}")
+                lines.append(f"  - {name}: {_written(old)}")
             elif self.before and self.after and old != new:
-                lines.append(f"  ~ {name}: {old} -> {new}")
+                lines.append(f"  ~ {name}: {_written(old)} -> {_written(new)}")
         return lines
 
     def shown(self) -> Change:
@@ -123,6 +127,11 @@ def summary(changes: tuple[Change, ...]) -> str:
     actions = [change.action for change in changes]
     counts = [(word, actions.count(word)) for word in ("create", "update", "remove")]
     return ", ".join(f"{word} {count}" for word, count in counts if count) + " entries"
+
+
+def _written(value: object) -> str:
+    """Return a value as people write it in a configuration: a text bare, all else as JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _masked(document: Document | None, field: str) -> Document | None:
