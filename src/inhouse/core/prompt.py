@@ -28,3 +28,14 @@ class Messages(Struct, frozen=True, tag=True):
 
 
 Prompt = Text | Fim | Messages
+
+
+def text_of(prompt: Prompt) -> str:
+    """Return the text that a prompt holds, without form: to count it, or to find it quoted."""
+    match prompt:
+        case Text(text):
+            return text
+        case Fim():
+            return prompt.prefix + prompt.suffix
+        case Messages(messages):
+            return "\n".join(str(message.content) for message in messages)

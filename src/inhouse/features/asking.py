@@ -17,7 +17,7 @@ from inhouse.families import Families, Family
 from inhouse.features.restoring import Restorer
 from inhouse.features.shaping import Chain, Shaper, shaped
 from inhouse.features.stops import Stops
-from inhouse.prompts import Budget, Rendered
+from inhouse.prompts import MESSAGE_TOKENS, Budget, Rendered
 from inhouse.records.recording import Recording
 from inhouse.routing.router import Asked, Prepare, Router
 from inhouse.routing.target import Target
@@ -31,8 +31,6 @@ TEMPLATE_TOKENS = 32
 """Kept free for what an upstream's own template adds around a prompt."""
 UPSTREAM_STOPS = 4
 """Stop sequences that OpenAI's dialect allows, and vLLM takes; the rest are watched here."""
-MESSAGE_TOKENS = 8
-"""Likewise around each message."""
 
 Render = Callable[[Family, Budget], Rendered]
 

@@ -4,11 +4,12 @@ from inhouse.prompts.budget import Budget
 from inhouse.prompts.chat import render_chat
 from inhouse.prompts.completion import render_completion
 from inhouse.prompts.generation import render_generation
-from inhouse.prompts.rendered import Rendered
+from inhouse.prompts.rendered import MESSAGE_TOKENS, Rendered
 from inhouse.prompts.special import restore
 from inhouse.prompts.split import split_fim
 
 __all__ = [
+    "MESSAGE_TOKENS",
     "Budget",
     "Rendered",
     "render_chat",

@@ -10,8 +10,10 @@ from inhouse.core.requests import Params
 from inhouse.families import Sampling
 from inhouse.prompts.budget import Budget, size
 
-MESSAGE_TOKENS = 8  # what a chat template adds to a message, generously
-SPREAD = 0.4  # temperature for several choices: greedy ones would all be the same
+MESSAGE_TOKENS = 8
+"""What a chat template adds to a message, generously."""
+SPREAD = 0.4
+"""Temperature for several choices: greedy ones would all be the same."""
 
 
 class Rendered(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta, Deltas, Served, Usage
 from inhouse.core.ports import ProviderContext
-from inhouse.core.prompt import Fim, Messages, Prompt, Text
+from inhouse.core.prompt import Prompt, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
 
@@ -202,22 +202,12 @@ async def _pause(seconds: float) -> None:
 
 def _tokens(script: Script, prompt: Prompt, params: Params) -> tuple[str, ...]:
     """Return what is said, no more than the caller wants."""
-    tokens = tuple(_TOKEN.findall(_text(prompt))) if script.echo else script.tokens
+    tokens = tuple(_TOKEN.findall(text_of(prompt))) if script.echo else script.tokens
     return tokens[: params.max_tokens]
 
 
-def _text(prompt: Prompt) -> str:
-    match prompt:
-        case Text(text):
-            return text
-        case Fim():
-            return prompt.prefix + prompt.suffix
-        case Messages(messages):
-            return "\n".join(str(message.content) for message in messages)
-
-
 def _usage(prompt: Prompt, tokens: Sequence[str], choices: int) -> Usage:
-    return Usage(prompt_tokens=_count(_text(prompt)), completion_tokens=len(tokens) * choices)
+    return Usage(prompt_tokens=_count(text_of(prompt)), completion_tokens=len(tokens) * choices)
 
 
 def _count(text: str) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from inhouse.core.naming import did_you_mean
-from inhouse.core.prompt import Fim, Messages, Prompt, Text
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.providers.openai_compatible.upstream import Upstream
 from inhouse.wire.openai.refusals import Refusal, is_html, quote, retry_after
@@ -85,14 +84,3 @@ def endless(upstream: Upstream) -> UpstreamError:
         deployment=upstream.deployment.name,
         status=200,
     )
-
-
-def text_of(prompt: Prompt) -> str:
-    """Return the text of a prompt, so that quotations of it can be found."""
-    match prompt:
-        case Text(text):
-            return text
-        case Fim():
-            return prompt.prefix + prompt.suffix
-        case Messages(messages):
-            return "\n".join(str(message.content) for message in messages)

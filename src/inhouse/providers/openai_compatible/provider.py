@@ -13,7 +13,7 @@ import msgspec
 from inhouse.core.catalog import Deployment, Settings
 from inhouse.core.delta import Delta, Deltas, Served
 from inhouse.core.ports import ProviderContext
-from inhouse.core.prompt import Fim, Messages, Prompt, Text
+from inhouse.core.prompt import Fim, Messages, Prompt, Text, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.providers.openai_compatible.address import root
@@ -23,7 +23,6 @@ from inhouse.providers.openai_compatible.failures import (
     endless,
     garbled,
     refused,
-    text_of,
 )
 from inhouse.providers.openai_compatible.upstream import Upstream
 from inhouse.transport import Response, Timeouts, Transport
