@@ -59,6 +59,11 @@ def test_keeps_the_code(written: str, code: str | None) -> None:
     assert code_only(*written) == expected
 
 
+def test_a_closing_fence_may_have_blanks_behind_it() -> None:
+    assert code_only("```\nx = 1\n``` \nDone.") == "x = 1"
+    assert code_only(*"```\nx = 1\n``` \nDone.") == "x = 1"
+
+
 def test_shows_code_while_it_is_written() -> None:
     strip = CodeOnly()
     assert strip.feed("```python\nx = ") == "x = "

@@ -152,7 +152,7 @@ class CodeOnly:
 
 def _may_be_fence(line: str) -> bool:
     """Tell whether an unfinished line may become a closing fence."""
-    text = line.lstrip()
+    text = line.strip()
     return not text or (text[0] in "`~" and not text.strip(text[0]))
 
 
