@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -115,6 +116,8 @@ def test_a_configuration_file_is_named(call: Call, home: Path) -> None:
     ("error", "status", "said"),
     [
         (ConfigError("Something is wrong."), 1, "error: Something is wrong."),
+        (OSError(errno.ENOSPC, "No space left"), 1, "error: Cannot write: No space left."),
+        (OSError(errno.EBADF, "sk-a-secret"), 1, "error: inhouse has a defect: OSError"),
         (KeyError("sk-a-secret"), 1, "error: inhouse has a defect: KeyError"),
         (KeyboardInterrupt(), 130, ""),
         (EOFError(), 1, "error: The input ended too early."),
@@ -138,6 +141,16 @@ def test_colours_only_where_wanted(home: Path) -> None:
     assert "\x1b" not in program("families", "list", cwd=home).stdout
     failed = program("deployments", "show", "x", cwd=home)
     assert "\x1b" not in failed.stderr
+
+
+def test_a_terminal_that_knows_few_characters_is_no_defect(home: Path) -> None:
+    (home / "inhouse.toml").write_text(
+        '[[keys]]\nname = "Zoë"\nrole = "admin"\nkey = "0123456789abcdef0123"\n', "utf-8"
+    )
+    environ = {"PATH": "/bin", "HOME": str(home), "PYTHONIOENCODING": "ascii"}
+    result = program("doctor", cwd=home, env=environ)
+    assert "? configuration" in result.stdout
+    assert "defect" not in result.stderr
 
 
 def test_a_reader_that_leaves_early_is_no_defect(home: Path) -> None:

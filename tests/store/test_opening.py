@@ -72,6 +72,30 @@ def test_sqlite_readers_do_not_wait_for_the_writer(tmp_path: Path, key_file: Pat
     registry.close()
 
 
+def test_sqlite_file_that_is_gone_is_not_written_to(tmp_path: Path, key_file: Path) -> None:
+    path = tmp_path / "inhouse.db"
+    registry = Registry.open(f"sqlite:///{path}", secret=None, key_file=key_file)
+
+    path.rename(tmp_path / "elsewhere.db")
+    with pytest.raises(StoreError, match=r"inhouse\.db was removed or replaced"):
+        registry.put_deployment(DEPLOYMENT, author="ada")
+    path.touch()
+    with pytest.raises(StoreError, match=r"inhouse\.db was removed or replaced"):
+        registry.revision()
+    (tmp_path / "elsewhere.db").replace(path)
+    assert registry.put_deployment(DEPLOYMENT, author="ada")
+    registry.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff\xfe"])
+def test_broken_key_file_is_named(tmp_path: Path, content: bytes) -> None:
+    key_file = tmp_path / "broken.key"
+    key_file.write_bytes(content)
+
+    with pytest.raises(StoreError, match=r"broken\.key holds"):
+        Registry.open(f"sqlite:///{tmp_path}/inhouse.db", secret=None, key_file=key_file)
+
+
 def test_store_that_cannot_be_made(tmp_path: Path, key_file: Path) -> None:
     (tmp_path / "file").touch()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -85,6 +87,10 @@ class Program(click.Group):
         The status is 0 where all went well, 1 where not, 2 for a wrong call, 130 after Ctrl-C.
         """
         extra["standalone_mode"] = False
+        for stream in (sys.stdout, sys.stderr):
+            # A stream that knows few characters must not stop what has more to tell.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
         try:
             status: int | None = super().main(args, **extra)
         except click.ClickException as error:
@@ -95,6 +101,9 @@ class Program(click.Group):
         except click.Abort as abort:
             interrupted = isinstance(abort.__cause__, KeyboardInterrupt) or not abort.__cause__
             status = INTERRUPTED if interrupted else failed("The input ended too early.")
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+            status = failed(f"Cannot write: {error.strerror}." if full else _defect(error))
         except Exception as error:  # noqa: BLE001 -- people get a sentence, never a stack trace
             status = failed(_defect(error))
         sys.exit(status or 0)

@@ -30,11 +30,13 @@ class Database:
         self.sqlite = self._url.get_backend_name() == "sqlite"
         if self.sqlite:
             _make_file(self._url)
+        self._file = self._present()
         self._engine = _sqlite(self._url) if self.sqlite else _postgres(self._url)
 
     @contextlib.contextmanager
     def reading(self) -> Generator[Connection]:
         """Open a transaction that sees one state of all tables."""
+        self._check_present()
         with self._translated(), self._engine.connect() as connection:
             begin = "BEGIN" if self.sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
             connection.exec_driver_sql(begin)
@@ -43,6 +45,7 @@ class Database:
     @contextlib.contextmanager
     def writing(self) -> Generator[Connection]:
         """Open a transaction that is committed at the end of the block."""
+        self._check_present()
         with self._translated(), self._engine.connect() as connection:
             if self.sqlite:
                 # A deferred transaction that writes later could fail instead of waiting.
@@ -73,6 +76,22 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+    def _present(self) -> tuple[int, int] | None:
+        """Return what tells SQLite's file from others, None where there is none."""
+        try:
+            found = Path(self._url.database or "").stat() if self.sqlite else None
+        except OSError:
+            return None
+        return found and (found.st_dev, found.st_ino)
+
+    def _check_present(self) -> None:
+        # SQLite goes on with a deleted file as if nothing were, and all of it is lost at the end.
+        if self._present() != self._file:
+            raise StoreError(
+                f"The store {self._url.database} was removed or replaced while it is in use;"
+                " put the file back, or restart inhouse."
+            )
 
     @contextlib.contextmanager
     def _translated(self) -> Generator[None]:

@@ -76,11 +76,19 @@ class Seal:
 def read_key(path: Path) -> Secret | None:
     """Return the key in the file, None where there is no file; raises `StoreError`."""
     try:
-        return Secret(path.read_text(encoding="ascii").strip())
+        key = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"The key file {path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise StoreError(f"The key file {path} holds no key; restore it.") from error
+    except OSError as error:
+        raise StoreError(f"The key file {path} cannot be read: {error.strerror}") from error
+    if len(key) < SHORTEST_SEALING_KEY:
+        raise StoreError(
+            f"The key file {path} holds fewer than {SHORTEST_SEALING_KEY} characters; restore it,"
+            " or remove it where the store is new."
+        )
+    return Secret(key)
 
 
 def make_key(path: Path) -> Secret:
