@@ -238,6 +238,7 @@ def test_proxy_variables_of_both_cases(write: Write, environ: dict[str, str]) ->
             "HTTP_PROXY": "http://upper",
             "http_proxy": "http://lower",
             "HTTPS_PROXY": "http://user:proxy-secret@secure",
+            "ALL_PROXY": "http://any",
             "no_proxy": "localhost",
             "NO_PROXY": "",
         },
@@ -246,6 +247,7 @@ def test_proxy_variables_of_both_cases(write: Write, environ: dict[str, str]) ->
     assert loaded.proxies == {
         "http_proxy": "http://lower",
         "https_proxy": "http://user:proxy-secret@secure",
+        "all_proxy": "http://any",
         "no_proxy": "localhost",
     }
     assert "proxy-secret" not in repr(loaded)

@@ -30,6 +30,7 @@ VARIABLES = (
     Variable("INHOUSE_API_KEY", "API key that the command line shows to the gateway."),
     Variable("HTTP_PROXY", "Proxy for upstreams at `http://` URLs."),
     Variable("HTTPS_PROXY", "Proxy for upstreams at `https://` URLs."),
+    Variable("ALL_PROXY", "Proxy for upstreams where the one of their scheme is not set."),
     Variable("NO_PROXY", "Hosts that are asked without a proxy, separated by commas."),
     Variable("XDG_CONFIG_HOME", "Where `inhouse/inhouse.toml` is looked for; else `~/.config`."),
     Variable("XDG_STATE_HOME", "Where the store is made by default; else `~/.local/state`."),
@@ -37,7 +38,7 @@ VARIABLES = (
 )
 """Every variable that is read, but those that a configuration names itself with ``env:``."""
 
-PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 def environment() -> Mapping[str, str]:
