@@ -121,6 +121,7 @@ async def test_a_store_that_is_away_loses_nothing_when_it_is_back() -> None:
     desk.store.refuses = True
     one_request(desk.records)
     await desk.records.flush()
+    assert "inhouse_traces_queued 1.0" in desk.metrics()
     desk.store.refuses = False
     one_request(desk.records)
     await desk.records.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import (
     CollectorRegistry,
@@ -35,40 +36,56 @@ class Metrics:
         Gauge("inhouse_build", "The running version.", ["version"], registry=registry).labels(
             version
         ).set(1)
-        self._requests = Counter(
-            "inhouse_requests",
-            "Requests, by how they ended.",
-            ["endpoint", "feature", "deployment", "outcome", "status"],
-            registry=registry,
+        # Finding a labelled metric costs 2 us, five times a request.
+        self._requests = cache(
+            Counter(
+                "inhouse_requests",
+                "Requests, by how they ended.",
+                ["endpoint", "feature", "deployment", "outcome", "status"],
+                registry=registry,
+            ).labels
         )
-        self._seconds = Histogram(
-            "inhouse_request_seconds",
-            "Seconds from the request's arrival to the end of its answer.",
-            ["feature"],
-            buckets=LATENCY_BUCKETS,
-            registry=registry,
+        self._seconds = cache(
+            Histogram(
+                "inhouse_request_seconds",
+                "Seconds from the request's arrival to the end of its answer.",
+                ["feature"],
+                buckets=LATENCY_BUCKETS,
+                registry=registry,
+            ).labels
         )
-        self._first = Histogram(
-            "inhouse_first_delta_seconds",
-            "Seconds from the request's arrival to the upstream's first delta.",
-            ["feature", "deployment"],
-            buckets=LATENCY_BUCKETS,
-            registry=registry,
+        self._first = cache(
+            Histogram(
+                "inhouse_first_delta_seconds",
+                "Seconds from the request's arrival to the upstream's first delta.",
+                ["feature", "deployment"],
+                buckets=LATENCY_BUCKETS,
+                registry=registry,
+            ).labels
         )
-        self._tokens = Counter(
-            "inhouse_tokens",
-            "Tokens as upstreams counted them.",
-            ["deployment", "kind"],
-            registry=registry,
+        self._tokens = cache(
+            Counter(
+                "inhouse_tokens",
+                "Tokens as upstreams counted them.",
+                ["deployment", "kind"],
+                registry=registry,
+            ).labels
         )
-        self._errors = Counter(
-            "inhouse_errors", "Requests that failed, by machine word.", ["error"], registry=registry
+        self._errors = cache(
+            Counter(
+                "inhouse_errors",
+                "Requests that failed, by machine word.",
+                ["error"],
+                registry=registry,
+            ).labels
         )
-        self._fallbacks = Counter(
-            "inhouse_fallbacks",
-            "Deployments that were given up for the next one.",
-            ["deployment"],
-            registry=registry,
+        self._fallbacks = cache(
+            Counter(
+                "inhouse_fallbacks",
+                "Deployments that were given up for the next one.",
+                ["deployment"],
+                registry=registry,
+            ).labels
         )
         self.dropped = Counter(
             "inhouse_traces_dropped", "Traces lost because the queue was full.", registry=registry
@@ -81,19 +98,19 @@ class Metrics:
     def observe(self, trace: Trace) -> None:
         """Count one ended request."""
         answered = trace.deployments[-1] if trace.deployments else ""
-        self._requests.labels(
+        self._requests(
             trace.endpoint, trace.feature, answered, trace.outcome.value, str(trace.status)
         ).inc()
-        self._seconds.labels(trace.feature).observe(trace.duration_ms / 1000)
+        self._seconds(trace.feature).observe(trace.duration_ms / 1000)
         if trace.first_delta_ms is not None:
-            self._first.labels(trace.feature, answered).observe(trace.first_delta_ms / 1000)
+            self._first(trace.feature, answered).observe(trace.first_delta_ms / 1000)
         if trace.prompt_tokens or trace.completion_tokens:
-            self._tokens.labels(answered, "prompt").inc(trace.prompt_tokens)
-            self._tokens.labels(answered, "completion").inc(trace.completion_tokens)
+            self._tokens(answered, "prompt").inc(trace.prompt_tokens)
+            self._tokens(answered, "completion").inc(trace.completion_tokens)
         if trace.error:
-            self._errors.labels(trace.error).inc()
+            self._errors(trace.error).inc()
         for given_up in trace.deployments[:-1]:
-            self._fallbacks.labels(given_up).inc()
+            self._fallbacks(given_up).inc()
 
     def text(self) -> bytes:
         """Return Prometheus' text format, version 0.0.4."""

@@ -33,7 +33,11 @@ class Records:
         self._running_requests = 0
         self.log = log
         self.metrics = metrics
-        metrics.gauge("inhouse_traces_queued", "Traces not yet written.", lambda: len(self._queue))
+        metrics.gauge(
+            "inhouse_traces_queued",
+            "Traces not yet written.",
+            lambda: len(self._queue) + len(self._unstored),
+        )
         metrics.gauge(
             "inhouse_requests_running", "Requests being answered.", lambda: self._running_requests
         )
