@@ -253,6 +253,16 @@ def test_proxy_variables_of_both_cases(write: Write, environ: dict[str, str]) ->
     assert "proxy-secret" not in repr(loaded)
 
 
+def test_families_need_no_secrets_of_the_file(
+    write: Write, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    (tmp_path / "own").mkdir()
+    path = write(EXAMPLE + '[families]\nfolder = "own"\n')
+
+    assert config.load_families_folder(path, {"HOME": environ["HOME"]}) == tmp_path / "own"
+    assert config.load_families_folder(write(EXAMPLE), {"HOME": environ["HOME"]}) is None
+
+
 def test_client_needs_no_secrets_of_the_file(write: Write, environ: dict[str, str]) -> None:
     path = write(EXAMPLE.replace("port = 5052", "port = 7000"))
     bare = {"HOME": environ["HOME"]}

@@ -26,7 +26,7 @@ def command() -> None:
 @click.pass_obj
 def listed(file: Path | None, as_json: bool) -> None:
     """List the families that a deployment can be of."""
-    families = list(load(config.load(file).families))
+    families = list(load(config.load_families_folder(file)))
     if as_json:
         output.json([_summary(each) for each in families])
         return
@@ -52,7 +52,7 @@ def listed(file: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def show(file: Path | None, name: str, as_json: bool) -> None:
     """Show the family NAME: special tokens, licence, hardware, ratings with their sources."""
-    family = load(config.load(file).families).get(name)
+    family = load(config.load_families_folder(file)).get(name)
     if as_json:
         output.json(family)
         return

@@ -22,12 +22,17 @@ def features(_: click.Context, __: click.Parameter, incomplete: str) -> list[Com
     return _starting((each.value for each in Feature), incomplete)
 
 
-def families(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def families(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a family."""
-    # Imported late: only completion needs it here, and other commands import this module.
+    # Imported late: only completion needs them here, and other commands import this module.
+    from inhouse import config  # noqa: PLC0415
     from inhouse.families import load  # noqa: PLC0415
 
-    return _starting(load().names(), incomplete)
+    try:
+        known = load(config.load_families_folder(_file(ctx)))
+    except InhouseError:
+        return []
+    return _starting(known.names(), incomplete)
 
 
 def deployments(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -51,8 +56,7 @@ def _catalog(ctx: click.Context) -> Catalog:
     from inhouse.store import Registry  # noqa: PLC0415
 
     try:
-        file = ctx.find_root().params.get("file")
-        configured = config.load(file if isinstance(file, Path) else None)
+        configured = config.load(_file(ctx))
         store = configured.store
         registry = Registry.open(
             store.url, secret=configured.secret_key, key_file=configured.key_file
@@ -63,6 +67,12 @@ def _catalog(ctx: click.Context) -> Catalog:
             registry.close()
     except InhouseError:
         return Catalog()
+
+
+def _file(ctx: click.Context) -> Path | None:
+    """Return the configuration file that the line to be completed names."""
+    file = ctx.find_root().params.get("file")
+    return file if isinstance(file, Path) else None
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:

@@ -1,7 +1,7 @@
 """The configuration: one TOML file and a few environment variables, read here and nowhere else."""
 
 from inhouse.config.environment import VARIABLES, Variable
-from inhouse.config.loading import load, load_client, load_entries, secret
+from inhouse.config.loading import load, load_client, load_entries, load_families_folder, secret
 from inhouse.config.shape import (
     Client,
     Config,
@@ -23,5 +23,6 @@ __all__ = [
     "load",
     "load_client",
     "load_entries",
+    "load_families_folder",
     "secret",
 ]

@@ -82,6 +82,19 @@ def load_client(path: Path | None = None, environ: Mapping[str, str] | None = No
     return _client(_server(_document(path, environ), environ), environ)
 
 
+def load_families_folder(
+    path: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Path | None:
+    """Return only the folder of family files: needs none of the secrets that the file refers to.
+
+    Raises:
+        ConfigError: the file cannot be read, or its section ``[families]`` is wrong.
+
+    """
+    environ = environment() if environ is None else environ
+    return _folder(_document(path, environ), environ)
+
+
 def load_entries(path: Path, environ: Mapping[str, str] | None = None) -> Declared:
     """Return the entries of a file that is applied once: not declared, and nothing else in it.
 
