@@ -38,12 +38,16 @@ class Hangup:
         at: TracebackType | None,
     ) -> bool:
         """Stop watching; absorb the cancellation where it was ours."""
-        if self._watcher is not None:
-            self._watcher.cancel()
+        watcher, task = self._watcher, self._task
+        # A cancelled task knows its frames, and they know us: each request would leave a circle of
+        # thirty objects for the garbage collector, a tenth of its cost.
+        self._watcher = self._task = None
+        if watcher is not None:
+            watcher.cancel()
         if not self.happened:
             return False
-        if self._task is not None:
-            self._task.uncancel()
+        if task is not None:
+            task.uncancel()
         return kind is not None and issubclass(kind, asyncio.CancelledError)
 
     def watch(self) -> None:
