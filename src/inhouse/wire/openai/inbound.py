@@ -202,8 +202,11 @@ def _decode(raw: bytes, decoder: msgspec.json.Decoder[Body]) -> tuple[Body, dict
     body: Body = decode_json(raw, decoder)
     # A second pass, over names alone: it skips values unread.
     fields: dict[str, Raw] = decode_json(raw, _fields)
-    unknown = fields.keys() - _NOT_HANDED_ON
-    return body, {name: decode_json(fields[name], _anything) for name in unknown}
+    return body, {
+        name: decode_json(value, _anything)
+        for name, value in fields.items()
+        if name not in _NOT_HANDED_ON
+    }
 
 
 def _text(message: Message) -> str:
