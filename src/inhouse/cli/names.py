@@ -5,7 +5,7 @@ Switched on with, for bash: ``eval "$(_INHOUSE_COMPLETE=bash_source inhouse)"``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -13,8 +13,6 @@ from click.shell_completion import CompletionItem
 
 from inhouse.core.catalog import Catalog, Feature
 from inhouse.errors import InhouseError
-
-Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
 def features(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
