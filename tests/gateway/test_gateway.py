@@ -57,7 +57,7 @@ async def test_an_unknown_provider_is_told_and_harms_no_other(tmp_path: Path) ->
         ('family = "general"\nidentifier = "nowhere/x"', "No provider is installed"),
         ('family = "general"\nidentifier = "repository/index"', "absolute path of the folder"),
         ('family = "general"\nidentifier = "scripted/x"\noptions = { typo = 1 }', "typo"),
-        ('family = "general"\nidentifier = "custom_openai/x"', "http:// or https://"),
+        ('family = "general"\nidentifier = "custom_openai/x"', "endpoint: "),
     ],
 )
 async def test_a_declared_deployment_that_cannot_work_stops_the_start(
