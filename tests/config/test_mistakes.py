@@ -77,6 +77,8 @@ def told(folder: Path, text: str) -> str:
         ("env:KEY", "env:ABSENT", "key: the environment variable ABSENT is not set; set it"),
         ("env:KEY", "file:absent", "/absent cannot be read: No such file or directory"),
         ("env:KEY", "short", "[[keys]] 'ci': key: shorter than 16 characters"),
+        ("env:KEY", "ключ" * 5, "[[keys]] 'ci': key: not plain ASCII text"),
+        ("env:KEY", " " * 20 + "blank", "[[keys]] 'ci': key: not plain ASCII text"),
         (f'"{SECRET}"', "[1]", "[[deployments]] 'one': api_key: expected str, got array"),
         ("[[keys]]", "[keys]", "[keys]: write [[keys]], with two brackets: it is a list"),
         ("[server]", "[[server]]", "[server]: expected a table, got array"),
@@ -112,6 +114,23 @@ def test_one_key_under_two_names(folder: Path) -> None:
     assert (
         told(folder, TEXT + twin) == "inhouse.toml: [[keys]] 'twin': key: the same as that of 'ci'"
     )
+
+
+@pytest.mark.parametrize("name", ["url", "key_file"])
+def test_paths_hold_no_nul(folder: Path, name: str) -> None:
+    said = told(folder, f'[store]\n{name} = "sqlite:///a\\u0000b"')
+
+    assert said == f"inhouse.toml: [store]: {name}: it holds a NUL character"
+
+
+def test_a_file_nested_too_deeply(folder: Path) -> None:
+    assert told(folder, f"x = {'[' * 100_000}").startswith("inhouse.toml: not valid TOML: ")
+
+
+def test_a_byte_order_mark_is_no_mistake(folder: Path) -> None:
+    (folder / "inhouse.toml").write_text(TEXT, encoding="utf-8-sig")
+
+    assert config.load(None, ENVIRON).server.port == 5052
 
 
 def test_line_of_a_toml_mistake(folder: Path) -> None:

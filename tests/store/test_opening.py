@@ -96,6 +96,12 @@ def test_broken_key_file_is_named(tmp_path: Path, content: bytes) -> None:
         Registry.open(f"sqlite:///{tmp_path}/inhouse.db", secret=None, key_file=key_file)
 
 
+def test_url_that_cannot_be_read_is_not_shown(key_file: Path) -> None:
+    with pytest.raises(StoreError, match="URL cannot be read") as caught:
+        Registry.open("postgresql://u:hush@hush@[::1/x", secret=None, key_file=key_file)
+    assert "hush" not in str(caught.value)
+
+
 def test_store_that_cannot_be_made(tmp_path: Path, key_file: Path) -> None:
     (tmp_path / "file").touch()
 

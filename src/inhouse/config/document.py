@@ -28,12 +28,13 @@ class Document:
     def read(cls, file: Path) -> Document:
         """Parse a file; raises `ConfigError` with the line where it is not TOML."""
         try:
-            return cls(file, tomllib.loads(file.read_text(encoding="utf-8")))
+            # Some editors put a mark before the text.
+            return cls(file, tomllib.loads(file.read_text(encoding="utf-8-sig")))
         except OSError as error:
             raise ConfigError(f"{_shown(file)}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise ConfigError(f"{_shown(file)}: not UTF-8 text, at byte {error.start}") from error
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ConfigError(f"{_shown(file)}: not valid TOML: {error}") from error
 
     @property

@@ -23,7 +23,7 @@ from inhouse.core.naming import (
     identifier_fault,
     name_fault,
 )
-from inhouse.core.secret import SHORTEST_API_KEY
+from inhouse.core.secret import api_key_fault
 
 SECTIONS = ("settings", "deployments", "routes", "keys")
 
@@ -111,10 +111,8 @@ def _keys(document: Document, secrets: Secrets, *, declared: bool) -> list[ApiKe
                 f"role: expected one of {', '.join(roles)}{did_you_mean(entry.role, roles)}",
             )
         secret = secrets.resolve(entry.key, f"{label}: key").reveal()
-        if len(secret) < SHORTEST_API_KEY:
-            document.fault(
-                label, f"key: shorter than {SHORTEST_API_KEY} characters; take a long random one"
-            )
+        if fault := api_key_fault(secret):
+            document.fault(label, f"key: {fault}")
         key = ApiKey(
             name=entry.name,
             role=Role(entry.role),

@@ -166,6 +166,9 @@ def _store(
     url = secrets.resolve(section.url, "[store]: url").reveal()
     if named := environ.get("INHOUSE_STORE_URL"):
         url, base = named, Path.cwd()
+    for name, path in (("url", url), ("key_file", section.key_file)):
+        if "\0" in path:
+            document.fault("[store]", f"{name}: it holds a NUL character")
     scheme, separator, rest = url.partition(":///")
     if not url:
         url = f"sqlite:///{state / 'inhouse.db'}"

@@ -7,6 +7,15 @@ SHORTEST_SEALING_KEY = 32
 """Characters of the key that seals the store's secrets: random, since it is not stretched."""
 
 
+def api_key_fault(key: str) -> str | None:
+    """Return why nobody could use `key` to authenticate, None where it is fit."""
+    if len(key) < SHORTEST_API_KEY:
+        return f"shorter than {SHORTEST_API_KEY} characters; take a long random one"
+    if not (key.isascii() and key.isprintable()) or key != key.strip():
+        return "not plain ASCII text, which is all that a header can hold; take other characters"
+    return None
+
+
 class Secret:
     """Hold a secret so that `repr`, `str` and logs show only whether there is one."""
 

@@ -56,7 +56,7 @@ def read(shown: str, content: str) -> tuple[Family, ...]:
     """
     try:
         table = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{shown}: no valid TOML: {error}") from None
     variants = _table(shown, table.pop("variants", {}), "variants")
     shared = {key: value for key, value in table.items() if key not in OWN}

@@ -154,7 +154,7 @@ def _bound(host: str, port: int, section: str) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         sock = socket.socket(family, kind, protocol)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise _unusable(host, port, section, error) from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -166,9 +166,10 @@ def _bound(host: str, port: int, section: str) -> socket.socket:
     return sock
 
 
-def _unusable(host: str, port: int, section: str, error: OSError) -> ConfigError:
+def _unusable(host: str, port: int, section: str, error: OSError | UnicodeError) -> ConfigError:
+    why = error.strerror or error if isinstance(error, OSError) else "this is no host's name"
     return ConfigError(
-        f"Cannot listen on {host}, port {port}: {error.strerror or error}."
+        f"Cannot listen on {host}, port {port}: {why}."
         f" Choose another host or port in [{section}], or stop what listens there.",
         param=f"{section}.port",
     )

@@ -113,9 +113,10 @@ def record(row: RowMapping) -> dict[str, Any]:
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise StoreError(
-            "The store's URL cannot be read; write sqlite:///PATH, for one."
+            "The store's URL cannot be read; write sqlite:///PATH, for one, and a password's own"
+            " '@', ':' and '/' percent-encoded."
         ) from error
     if parsed.drivername in {"postgres", "postgresql"}:
         parsed = parsed.set(drivername="postgresql+psycopg")

@@ -13,7 +13,7 @@ from inhouse.core.naming import (
     identifier_fault,
     name_fault,
 )
-from inhouse.core.secret import SHORTEST_API_KEY, Secret
+from inhouse.core.secret import Secret, api_key_fault
 from inhouse.errors import ConfigError, ConflictError, NotFoundError
 from inhouse.store.changes import Change, Kind, State
 
@@ -44,9 +44,9 @@ def check_route(route: Route) -> None:
 
 
 def check_secret(key: Secret) -> None:
-    """Raise `ConfigError` where an API key is too short to be hard to guess."""
-    if len(key.reveal()) < SHORTEST_API_KEY:
-        raise ConfigError(f"The key is shorter than {SHORTEST_API_KEY} characters.", param="key")
+    """Raise `ConfigError` where an API key is easy to guess, or fits into no header."""
+    if fault := api_key_fault(key.reveal()):
+        raise ConfigError(f"The key is {fault}.", param="key")
 
 
 def check_key(key: ApiKey) -> None:
