@@ -22,6 +22,8 @@ class Load(NamedTuple):
     """One kind of load; `model` steers the fake upstream by its name.
 
     `connections` are always busy, as far as the server lets them. `seconds` is how long it takes.
+    `whole` tells the gateway that this upstream notices hang-ups without streaming, as vLLM does
+    and the fake one too: answers that nobody streams are then asked for in one piece.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Load(NamedTuple):
     model: str
     connections: int
     stream: bool = False
+    whole: bool = False
     repetitions_of_code: int = SMALL
     family: str = "general"
     seconds: float = 3.0
@@ -50,10 +53,17 @@ class Load(NamedTuple):
 
 # Where a title says nothing else, an answer has 64 tokens, which come as fast as they can.
 LOADS = (
-    Load("chat c1", "chat, 1 connection", CHAT, "general-t64", 1, seconds=2),
-    Load("chat short c1", "chat, one token, 1 connection", CHAT, "general-t1", 1, seconds=2),
-    Load("chat short c32", "chat, one token, 32 connections", CHAT, "general-t1", 32),
-    Load("chat c32", "chat, 32 connections", CHAT, "general-t64", 32),
+    Load("chat c1", "chat, 1 connection", CHAT, "general-t64", 1, whole=True, seconds=2),
+    Load("chat c32", "chat, 32 connections", CHAT, "general-t64", 32, whole=True),
+    Load("chat short c32", "chat, one token, 32 connections", CHAT, "general-t1", 32, whole=True),
+    # The same for the caller as "chat c32"; the name differs, since deployments go by it.
+    Load(
+        "chat streamed c32",
+        "chat, 32 connections, upstream streams",
+        CHAT,
+        "general-t64-u0",
+        32,
+    ),
     # What a model takes for 64 tokens at 20 ms, whichever way it is asked.
     Load(
         "chat slow c100",
@@ -61,6 +71,7 @@ LOADS = (
         CHAT,
         "general-t64-d20-r1280",
         100,
+        whole=True,
     ),
     Load(
         "chat 50 kB c32",
@@ -68,6 +79,7 @@ LOADS = (
         CHAT,
         "general-t64",
         32,
+        whole=True,
         repetitions_of_code=LARGE,
     ),
     Load("completion c1", "completion, 1 connection", TEXT, "codestral-t64", 1, family="codestral"),
@@ -119,12 +131,16 @@ LOADS = (
 
 
 class Cancellation(NamedTuple):
-    """One phase in which a caller hangs up; `after_first` reads a first piece of the answer."""
+    """One phase in which a caller hangs up; `after_first` reads a first piece of the answer.
+
+    `whole` is as in `Load`.
+    """
 
     title: str
     model: str
     stream: bool
     after_first: bool = False
+    whole: bool = False
     family: str = "general"
 
     @property
@@ -144,4 +160,5 @@ CANCELLATIONS = (
     Cancellation("before the first token", "general-t200-d50-f8000", stream=True),
     # Both knobs: a gateway may stream from its upstream for a caller who does not.
     Cancellation("not streaming", "general-t64-f8000-r8000", stream=False),
+    Cancellation("not streaming, asked whole", "general-t64-r8000", stream=False, whole=True),
 )

@@ -59,14 +59,13 @@ def _inhouse(folder: Path, upstream_port: int) -> Stack:
     port, metrics_port = free_port(), free_port()
     config = folder / "inhouse.toml"
     # One deployment for each model that a load asks for: the fake upstream is steered by its name.
-    models = {load.model: load.family for load in LOADS} | {
-        case.model: case.family for case in CANCELLATIONS
-    }
+    models = {each.model: each for each in (*LOADS, *CANCELLATIONS)}
     deployments = "".join(
-        f'[[deployments]]\nname = "{model}"\nfamily = "{family}"\n'
+        f'[[deployments]]\nname = "{model}"\nfamily = "{asked.family}"\n'
         f'endpoint = "http://127.0.0.1:{upstream_port}/v1"\n'
-        f'identifier = "custom_openai/{model}"\n\n'
-        for model, family in models.items()
+        f'identifier = "custom_openai/{model}"\n'
+        f"options.whole_answers = {str(asked.whole).lower()}\n\n"
+        for model, asked in models.items()
     )
     config.write_text(
         f'[server]\nport = {port}\n\n[metrics]\nport = {metrics_port}\n\n[log]\nformat = "json"\n\n'
