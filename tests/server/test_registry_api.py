@@ -1,5 +1,6 @@
 """The admin API: what it changes, shows and refuses, role by role."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,21 @@ def deployment(tmp_path: Path) -> dict[str, Any]:
         "endpoint": str(folder),
         "api_key": SECRET,
     }
+
+
+async def test_changes_of_one_deployment_at_once_are_no_defect(
+    served: Served, deployment: dict[str, Any]
+) -> None:
+    path = "/api/v1/deployments/contested"
+    changes = [
+        each
+        for number in range(20)
+        for each in (
+            served.ask("PUT", path, content={**deployment, "api_key": f"key-{number}"}),
+            served.ask("DELETE", path),
+        )
+    ]
+    assert {reply.status for reply in await asyncio.gather(*changes)} <= {200, 204, 404}
 
 
 async def test_a_deployment_is_added_changed_and_removed(

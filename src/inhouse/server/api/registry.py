@@ -219,7 +219,8 @@ async def _put_deployment(
     )
     await asyncio.to_thread(gateway.provider(deployment).check, deployment)
     await _change(call, gateway.registry.put_deployment, deployment)
-    return shapes.deployment_view(gateway.catalog.deployments[name])
+    # Somebody else may have removed it since.
+    return shapes.deployment_view(gateway.catalog.deployments.get(name, deployment))
 
 
 async def _change(call: Call, change: Callable[..., Any], *what: object) -> Any:
