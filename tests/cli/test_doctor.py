@@ -24,9 +24,10 @@ def checks(read: Read, *options: str, status: int = 0) -> dict[str, dict[str, st
 def taken() -> Iterator[int]:
     """Have a port on which somebody else answers, who is no gateway."""
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
-        answering = threading.Thread(target=other.handle_request)
+        answering = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
         answering.start()
         yield other.server_port
+        other.shutdown()
         answering.join()
 
 
@@ -113,6 +114,16 @@ def test_a_port_that_somebody_else_has(
     found = checks(read, status=1)["port"]
     assert "What answers there is no gateway" in found["sentence"]
     assert "another port" in found["remedy"]
+
+
+def test_a_metrics_port_that_somebody_else_has(read: Read, taken: int, home: Path) -> None:
+    file = home / "inhouse.toml"
+    file.write_text(f"[server]\nport = 0\n[metrics]\nport = {taken}\n")
+    found = checks(read, status=1)["port"]
+    assert f"port {taken}, for metrics" in found["sentence"]
+    assert "[metrics]" in found["remedy"]
+    file.write_text(f"[server]\nport = 0\n[metrics]\nport = {taken}\nenabled = false\n")
+    assert checks(read)["port"]["status"] == "ok"
 
 
 def test_our_own_gateway_on_the_port(

@@ -252,3 +252,22 @@ def test_json_goes_to_stdout_alone(call: Call) -> None:
 def test_ages_of_traces(call: Call) -> None:
     call("traces", "list", "--since", "2h")
     assert "30m, 2h or 7d" in call("traces", "list", "--since", "soon", status=2).stderr
+
+
+def test_a_key_for_a_model_that_is_not_there_is_made_and_remarked(call: Call) -> None:
+    remark = "There is no feature or deployment 'completon' yet; did you mean 'completion'?"
+    made = call("keys", "create", "ci", "--role", "developer", "--model", "completon")
+    assert remark in made.stderr
+    assert made.stdout.startswith("ihk_")
+
+
+def test_a_wrong_feature_is_named_and_so_are_the_right_ones(call: Call) -> None:
+    refused = call("routes", "set", "completon", "toy", status=2).stderr
+    assert "Invalid value for 'FEATURE': 'completon'" in refused
+    assert "'completion'" in refused
+
+
+def test_a_missing_endpoint_is_asked_for(call: Call) -> None:
+    named = ("--family", "codestral", "--identifier", "custom_openai/x")
+    refused = call("deployments", "add", "x", *named, status=1).stderr
+    assert "endpoint: it is missing; write it as http://HOST:PORT/v1" in refused

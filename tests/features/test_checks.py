@@ -134,6 +134,7 @@ async def test_the_wrong_family_is_found_by_its_tokens_and_the_right_one_named()
     assert found.status is Status.FAILED
     assert "does not know [PREFIX] [SUFFIX]" in found.sentence
     assert "qwen-coder" in found.remedy
+    assert "--replace" in found.remedy
 
 
 async def test_a_model_without_special_tokens_is_of_no_fim_family() -> None:

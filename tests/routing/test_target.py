@@ -58,7 +58,9 @@ def test_a_feature_without_route_says_how_to_make_one() -> None:
 def test_a_key_holds_for_its_models_only() -> None:
     caller = Caller("ci", Role.DEVELOPER, ("completion",))
     assert resolve(CATALOG, "completion", caller, Feature.CHAT).deployments
-    with pytest.raises(ForbiddenError, match="'ci' may not use the model 'deep'"):
+    with pytest.raises(
+        ForbiddenError, match="'ci' may not use the model 'deep'; it may use: completion"
+    ):
         resolve(CATALOG, "deep", caller, Feature.CHAT)
     assert usable(CATALOG, caller) == ["completion"]
 

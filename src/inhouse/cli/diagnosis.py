@@ -118,7 +118,9 @@ async def port(configured: config.Config) -> Check:
     where = f"{server.host}, port {server.port}"
     try:
         with socket.create_server((server.host, server.port), reuse_port=False):
-            return ok(name, f"{where} is free: no gateway runs there now.")
+            return _metrics_taken(configured) or ok(
+                name, f"{where} is free: no gateway runs there now."
+            )
     except OSError as error:
         reason = error.strerror or str(error)
     try:
@@ -140,6 +142,23 @@ async def port(configured: config.Config) -> Check:
             "Restart it.",
         )
     return ok(name, f"A gateway runs on {where}.")
+
+
+def _metrics_taken(configured: config.Config) -> Check | None:
+    """Say why the metrics listener, and so the gateway, could not start."""
+    metrics = configured.metrics
+    if not metrics.enabled:
+        return None
+    try:
+        socket.create_server((metrics.host, metrics.port), reuse_port=False).close()
+    except OSError as error:
+        return failed(
+            "port",
+            f"Cannot listen on {metrics.host}, port {metrics.port}, for metrics:"
+            f" {error.strerror or error}.",
+            "Choose another port in [metrics], or set enabled = false there.",
+        )
+    return None
 
 
 def keys(catalog: Catalog) -> Check:

@@ -9,7 +9,8 @@ import click
 from inhouse.cli import names, output
 from inhouse.cli.command import Group, json_option
 from inhouse.cli.registry import author, opened
-from inhouse.core.catalog import ApiKey, Role
+from inhouse.core.catalog import ApiKey, Feature, Role
+from inhouse.core.naming import did_you_mean
 
 ROLES = {
     Role.ADMIN: "everything",
@@ -59,9 +60,14 @@ def create(file: Path | None, name: str, role: str, models: tuple[str, ...], as_
     """Create an API key and print it: the key on standard output, all else beside it."""
     with opened(file) as registry:
         key = registry.create_key(name, Role(role), models, author=author())
+        known = {*Feature, *registry.snapshot().deployments}
     if as_json:
         output.json({"name": name, "role": role, "models": models, "key": key.reveal()})
         return
+    for model in models:
+        if model not in known:
+            hint = did_you_mean(model, sorted(known)) or "."
+            output.note(f"There is no feature or deployment '{model}' yet{hint}")
     output.note(f"The key '{name}' ({role}) is shown this once; put it where its holder finds it.")
     click.echo(key.reveal())
 

@@ -23,7 +23,8 @@ def command() -> None:
     """Decide which deployments serve a feature.
 
     A route lists deployments, the best first: the next one answers when one fails before its first
-    word. A sub-feature such as chat.explain inherits the route of chat unless it has its own.
+    word. Features are completion, generation and chat; chat.explain, chat.tests, chat.refactor and
+    chat.fix inherit the route of chat unless they have their own.
     """
 
 
@@ -34,18 +35,21 @@ def command() -> None:
         "inhouse routes set chat 'llama on vLLM' 'llama on the old machine'",
     ],
 )
-@click.argument("feature", type=FEATURE)
+@click.argument("feature", type=FEATURE, metavar="FEATURE")
 @click.argument("deployments", nargs=-1, required=True, shell_complete=names.deployments)
 @json_option
 @click.pass_obj
 def put(file: Path | None, feature: str, deployments: tuple[str, ...], as_json: bool) -> None:
-    """Let DEPLOYMENTS serve FEATURE, the best first."""
+    """Let DEPLOYMENTS serve FEATURE, the best first.
+
+    FEATURE is completion, generation, chat, chat.explain, chat.tests, chat.refactor or chat.fix.
+    """
     route = Route(feature=Feature(feature), deployments=deployments)
     _change(file, route, as_json=as_json)
 
 
 @command.command("disable", examples=["inhouse routes disable generation"])
-@click.argument("feature", type=FEATURE)
+@click.argument("feature", type=FEATURE, metavar="FEATURE")
 @json_option
 @click.pass_obj
 def disable(file: Path | None, feature: str, as_json: bool) -> None:
@@ -54,7 +58,7 @@ def disable(file: Path | None, feature: str, as_json: bool) -> None:
 
 
 @command.command("inherit", examples=["inhouse routes inherit chat.explain"])
-@click.argument("feature", type=FEATURE)
+@click.argument("feature", type=FEATURE, metavar="FEATURE")
 @json_option
 @click.pass_obj
 def inherit(file: Path | None, feature: str, as_json: bool) -> None:

@@ -164,7 +164,8 @@ class _Examination:
             name,
             f"The model's tokenizer does not know {' '.join(unknown)}, so the model is not of the"
             f" family '{self.family.name}', or it is served with another tokenizer.",
-            f"It knows those of: {', '.join(known)}. Set the one that the model is of."
+            f"It knows those of: {', '.join(known)}. Replace the deployment with one of the family"
+            " that the model is of (inhouse deployments add --replace)."
             if known
             else "Choose the model's family; 'general' suits any model that chats.",
         )

@@ -28,10 +28,14 @@ def resolve(catalog: Catalog, model: str, caller: Caller, feature: Feature) -> T
 
     """
     if caller.role is Role.AUDITOR:
-        raise ForbiddenError("The key of an auditor reads the registry; it may not ask models.")
+        raise ForbiddenError(
+            "The key of an auditor reads the registry; it may not ask models. Use a developer's key."
+        )
     if not caller.may_use(model):
         raise ForbiddenError(
-            f"The key '{caller.name}' may not use the model '{model}'.", param="model"
+            f"The key '{caller.name}' may not use the model '{model[:100]}'; it may use:"
+            f" {', '.join(caller.models)}.",
+            param="model",
         )
     deployment = catalog.deployments.get(model)
     if deployment is not None:

@@ -37,10 +37,12 @@ async def dial(
                 return await _connect(origin.proxy.host, origin.proxy.port, None, new)
             return await _connect(origin.host, origin.port, None, new)
     except TimeoutError:
+        # A server that speaks no TLS may wait for more of what it takes for a request.
+        hint = ", and that it speaks TLS: else write http://" if origin.secure else ""
         raise UpstreamError(
             UpstreamFailure.UNREACHABLE,
             f"{where} did not accept a connection within {seconds:g} s (connect_timeout)."
-            " Check host, port and firewall.",
+            f" Check host, port and firewall{hint}.",
         ) from None
     except ssl.SSLError as error:
         raise _tls_failure(origin, error) from error

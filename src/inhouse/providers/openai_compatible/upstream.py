@@ -27,7 +27,7 @@ from inhouse.wire.openai.outbound import DEFAULT_HABITS
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What ``[deployments.options]`` may hold for ``custom_openai``; paths are of PEM files.
 
-    `headers` go along with every request; their values may be secrets. `proxy` overrides the
+    `headers` go along with every request, and are no place for secrets. `proxy` overrides the
     environment's, an empty one means none. `window` is read by whoever budgets prompts.
     `whole_answers` claims that the upstream stops when a caller hangs up who waits for an answer
     that is not streamed; such answers are then asked for in one piece, which costs less. Unsaid, it
@@ -60,6 +60,8 @@ class Upstream:
         """The models that the upstream listed last."""
         self.counts_tokens = True
         self.whole_answers = options.whole_answers
+        if not self.base:
+            raise _fault(deployment, "endpoint", "it is missing; write it as http://HOST:PORT/v1")
         try:
             scheme, host, port, _ = split(self.base)
         except ValueError as error:
