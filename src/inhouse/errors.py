@@ -97,6 +97,7 @@ class UpstreamFailure(StrEnum):
     RATE_LIMITED = "rate_limited"
     SERVER = "server"
     NOT_READY = "not_ready"
+    MISCONFIGURED = "misconfigured"
 
 
 RETRYABLE = frozenset(
@@ -109,8 +110,13 @@ RETRYABLE = frozenset(
         UpstreamFailure.RATE_LIMITED,
         UpstreamFailure.SERVER,
         UpstreamFailure.NOT_READY,
+        # The next three are the administrator's mistakes: this deployment cannot answer anybody.
+        UpstreamFailure.AUTHENTICATION,
+        UpstreamFailure.UNKNOWN_MODEL,
+        UpstreamFailure.MISCONFIGURED,
     }
 )
+"""Failures after which another deployment, or the same one later, may well answer."""
 
 
 class UpstreamError(InhouseError):

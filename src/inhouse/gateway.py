@@ -124,8 +124,14 @@ class Gateway:
         self._take(await asyncio.to_thread(self.registry.snapshot))
 
     def not_ready(self) -> Mapping[str, str]:
-        """Return the deployments that cannot answer yet, each with the reason; empty is ready."""
-        return self._readiness.waiting
+        """Return why a routed feature cannot be answered yet, by deployment; empty is ready.
+
+        A feature can be answered as soon as one of its deployments can.
+        """
+        waiting = self._readiness.waiting
+        routes = [each.deployments for each in self._catalog.routes.values() if not each.disabled]
+        blocked = [names for names in routes if all(name in waiting for name in names)]
+        return {name: waiting[name] for names in blocked for name in names}
 
     async def _check_declared(self) -> None:
         """Raise `ConfigError`, with file and entry, where a declared deployment cannot work."""

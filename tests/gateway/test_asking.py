@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from inhouse.core.catalog import Feature, Role
+from inhouse.config import load_entries
+from inhouse.core.catalog import Feature, Role, Route
 from inhouse.core.delta import Answer
 from inhouse.core.prompt import Messages, Text
 from inhouse.core.requests import (
@@ -25,6 +26,7 @@ from inhouse.features.joined import joined
 from inhouse.gateway import Gateway
 from inhouse.providers.scripted import Call, Scripted
 from inhouse.routing.target import resolve
+from inhouse.store import Registry
 from tests.server.serving import configuration, route, scripted
 
 Request = CompletionRequest | GenerationRequest | ChatRequest
@@ -81,6 +83,38 @@ async def test_the_next_deployment_answers_when_one_fails(tmp_path: Path, error:
         assert await here.text(HOLE, "completion") == "1"
         trace = await here.trace()
     assert (trace.deployments, trace.outcome) == (("down", "up"), Outcome.OK)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        scripted("broken", family="codestral", error="authentication"),
+        scripted("broken", family="codestral", error="unknown_model"),
+        '[[deployments]]\nname = "broken"\nfamily = "codestral"\nidentifier = "gone/x"\n',
+    ],
+)
+async def test_an_administrator_s_mistake_is_no_fault_of_the_caller(
+    tmp_path: Path, broken: str
+) -> None:
+    config = configuration(tmp_path, fim("up", tokens=["1"]))
+    registry = Registry.open(config.store.url, secret=None, key_file=config.key_file)
+    declared = load_entries(written(tmp_path / "extra.toml", broken), {})
+    registry.apply(declared, author="test", as_declared=False)
+    registry.close()
+    async with Gateway.open(config) as gateway:
+        here = Bench(gateway)
+        route = Route(feature=Feature.COMPLETION, deployments=("broken", "up"))
+        gateway.registry.set_route(route, author="test")
+        await gateway.refresh()
+        assert await here.text(HOLE, "completion") == "1"
+        with pytest.raises(UpstreamError):
+            await here.ask(HOLE, "broken")
+        assert (await here.trace()).outcome is Outcome.FAILED
+
+
+def written(file: Path, text: str) -> Path:
+    file.write_text(text)
+    return file
 
 
 async def test_a_caller_error_is_not_tried_elsewhere(tmp_path: Path) -> None:
@@ -164,6 +198,7 @@ async def test_a_suggestion_that_repeats_the_suffix_stops_the_upstream(tmp_path:
     assert (answer.choices[0].text, answer.choices[0].finish_reason) == ("b = 2", "stop")
     # The upstream was left before it could tell, so the tokens are estimated.
     assert answer.usage is not None
+    assert trace.finish_reason == "stop"
     assert answer.usage.completion_tokens == trace.completion_tokens == 3
     assert 0 < answer.usage.prompt_tokens == trace.prompt_tokens < 30
     assert call.aborted

@@ -8,7 +8,7 @@ import anyio.lowlevel
 import msgspec
 import pytest
 
-from inhouse.core.catalog import Deployment, Role
+from inhouse.core.catalog import Deployment, Feature, Role, Route
 from inhouse.errors import AuthenticationError, ConfigError
 from inhouse.gateway import Gateway
 from inhouse.store import Registry
@@ -40,12 +40,18 @@ async def test_an_unknown_provider_is_told_and_harms_no_other(tmp_path: Path) ->
     async with Gateway.open(configuration(tmp_path, scripted("good"))) as gateway:
         wrong = Deployment(name="wrong", family="general", identifier="nowhere/x", endpoint="x")
         gateway.registry.put_deployment(wrong, author="test")
+        gateway.registry.set_route(
+            Route(feature=Feature.CHAT, deployments=("wrong",)), author="test"
+        )
         await gateway.refresh()
         assert list(gateway.not_ready()) == ["wrong"]
-        assert "custom_openai/…" in gateway.not_ready()["wrong"]
+        assert "inhouse deployments test wrong" in gateway.not_ready()["wrong"]
         with pytest.raises(ConfigError, match="nowhere"):
             gateway.provider(wrong)
-        gateway.registry.remove_deployment("wrong", author="test")
+        # A feature that another deployment can answer is ready.
+        gateway.registry.set_route(
+            Route(feature=Feature.CHAT, deployments=("wrong", "good")), author="test"
+        )
         await gateway.refresh()
         assert not gateway.not_ready()
 

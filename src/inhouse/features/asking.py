@@ -101,7 +101,7 @@ class Asking:
             answer = self._router.stream(target, prepare, recording)
             begun = False
             try:
-                deltas = shaped(answer, shapers.new, params.n, lambda: recording.usage)
+                deltas = shaped(answer, shapers.new, params.n, recording.left_early)
                 async with contextlib.aclosing(deltas):
                     async for delta in deltas:
                         begun = True

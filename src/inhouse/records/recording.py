@@ -84,6 +84,11 @@ class Recording:
         """Note about how long the prompt is: what counts where the upstream never tells."""
         self._prompt_estimate = prompt_tokens
 
+    def left_early(self) -> Usage:
+        """Note that we ended the answer ourselves; return the usage so far."""
+        self.finish_reason = "stop"
+        return self.usage
+
     @property
     def usage(self) -> Usage:
         """The tokens so far: as the upstream told, else an estimate, one token a delta."""

@@ -48,8 +48,8 @@ class Readiness:
     def _begin(self, deployment: Deployment) -> None:
         try:
             provider = self._provider(deployment)
-        except InhouseError as error:
-            self._waiting[deployment.name] = str(error)
+        except InhouseError:
+            self._waiting[deployment.name] = _broken(deployment)
             return
         if isinstance(provider, Warming):
             self._waiting[deployment.name] = "starting"
@@ -71,8 +71,13 @@ class Readiness:
         while True:
             try:
                 await provider.warm(deployment, progress)
-            except InhouseError as error:
-                self._waiting[deployment.name] = str(error)
+            except InhouseError:
+                self._waiting[deployment.name] = _broken(deployment)
             else:
                 self._waiting.pop(deployment.name, None)
             await asyncio.sleep(WARM_EVERY)
+
+
+def _broken(deployment: Deployment) -> str:
+    """Say where to look: this is shown to callers without a key, and the reason may name paths."""
+    return f"cannot answer; `inhouse deployments test {deployment.name}` tells why"

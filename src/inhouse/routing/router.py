@@ -13,7 +13,13 @@ from inhouse.core.delta import Delta
 from inhouse.core.ports import Provider
 from inhouse.core.prompt import Prompt
 from inhouse.core.requests import Params
-from inhouse.errors import UpstreamError
+from inhouse.errors import (
+    ConfigError,
+    InhouseError,
+    NotFoundError,
+    UpstreamError,
+    UpstreamFailure,
+)
 from inhouse.routing.target import Target
 
 
@@ -54,6 +60,10 @@ class Router:
 
         A retryable `UpstreamError` before the first delta goes on to the next deployment; behind it
         nothing is asked again, since the caller has seen text.
+
+        Raises:
+            UpstreamError: the last deployment tried failed, or none can work as it is configured.
+
         """
         last = len(target.deployments) - 1
         for position, deployment in enumerate(target.deployments):
@@ -70,7 +80,19 @@ class Router:
                         witness.received(delta)
                         yield delta
             except UpstreamError as error:
-                if begun or position == last or not error.retryable:
-                    raise
+                failure = error
+            except (ConfigError, NotFoundError) as error:
+                failure = _misconfigured(deployment, error)
             else:
                 return
+            if begun or position == last or not failure.retryable:
+                raise failure
+
+
+def _misconfigured(deployment: Deployment, error: InhouseError) -> UpstreamError:
+    """Say it so that it does not blame the caller: an administrator has to mend it."""
+    return UpstreamError(
+        UpstreamFailure.MISCONFIGURED,
+        f"The deployment '{deployment.name}' cannot work as it is configured: {error}",
+        deployment=deployment.name,
+    )

@@ -30,7 +30,7 @@ async def health(exchange: Exchange) -> None:
 
 
 async def ready(exchange: Exchange) -> None:
-    """Say whether every deployment in use can answer: 200, or 503 with the reasons."""
+    """Say whether every routed feature can be answered: 200, or 503 with the reasons."""
     reasons = dict(exchange.gateway.not_ready())
     found = Readiness("not ready" if reasons else "ready", reasons)
     await exchange.answer(msgspec.json.encode(found), status=503 if reasons else 200)
