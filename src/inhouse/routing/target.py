@@ -29,7 +29,8 @@ def resolve(catalog: Catalog, model: str, caller: Caller, feature: Feature) -> T
     """
     if caller.role is Role.AUDITOR:
         raise ForbiddenError(
-            "The key of an auditor reads the registry; it may not ask models. Use a developer's key."
+            "The key of an auditor reads the registry; it may not ask models."
+            " Use a developer's key."
         )
     if not caller.may_use(model):
         raise ForbiddenError(
