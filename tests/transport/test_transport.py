@@ -137,7 +137,6 @@ async def test_connections_of_streams_are_used_again_once_they_have_lasted(
             while server.connections > before:
                 before = server.connections
                 await get(transport, server)
-                await asyncio.sleep(0.06)
         for _ in range(50):
             await get(transport, server)
         assert server.connections == before
