@@ -92,6 +92,23 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
                 pass
 
 
+async def test_of_two_ports_that_are_taken_the_callers_is_named(tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    async with serving(configuration(tmp_path)) as served:
+        assert served.metrics is not None
+        configured = configuration(tmp_path / "second")
+        both = msgspec.structs.replace(
+            configured,
+            server=msgspec.structs.replace(configured.server, port=served.port),
+            metrics=msgspec.structs.replace(
+                configured.metrics, port=int(served.metrics.rpartition(":")[2])
+            ),
+        )
+        with pytest.raises(ConfigError, match=rf"port {served.port}: .*\[server\]"):
+            async with serving(both):
+                pass
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "ü..x", "x" * 300])
 async def test_a_host_that_is_not_here_is_named(tmp_path: Path, host: str) -> None:
     configured = configuration(tmp_path)

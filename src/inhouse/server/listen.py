@@ -92,13 +92,15 @@ async def listening(
     patience = config.server.shutdown_seconds
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_forwarded(gateway.log))
+        # Bound first: where another gateway runs, its port is what people know it by.
+        own = _bound(config.server.host, config.server.port, "server")
+        stack.callback(own.close)
         metrics_url = None
         if config.metrics.enabled:
             sock = _bound(config.metrics.host, config.metrics.port, "metrics")
             server = _served(metrics.app(gateway), sock, patience=1, hurry=hurry)
             metrics_url = await stack.enter_async_context(server)
-        sock = _bound(config.server.host, config.server.port, "server")
-        server = _served(app(gateway), sock, patience=patience, hurry=hurry)
+        server = _served(app(gateway), own, patience=patience, hurry=hurry)
         url = await stack.enter_async_context(server)
         yield Addresses(url=url, metrics=metrics_url)
 
