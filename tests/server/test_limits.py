@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.server.serving import ADMIN, Served, configuration, serving
+from inhouse.server import listen, protocol
+from tests.server.serving import ADMIN, Served, configuration, route, scripted, serving
 
 LIMIT = 2048
 CHAT = b'{"model": "nobody", "messages": [{"role": "user", "content": "Hi"}]}'
@@ -116,6 +117,69 @@ async def test_an_offer_of_http2_costs_no_body(served: Served, body: bytes) -> N
     first = head(*offer, f"Content-Length: {len(body)}", close=False) + body
     answer = await talk(served, first + head(f"Content-Length: {len(body)}") + body)
     assert answer.count(b"HTTP/1.1 404") == answer.count(b"model_not_found") == 2
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "PATIENCE", 0.05)
+    monkeypatch.setattr(listen, "SWEEP_EVERY", 0.01)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"POST /v1/chat", id="half a line"),
+        pytest.param(head("Content-Length: 9")[:-2], id="half a head"),
+        pytest.param(head("Content-Length: 9") + b"{", id="half a body"),
+        pytest.param(head("Transfer-Encoding: chunked") + b"9;" + b"x" * 99, id="half a chunk"),
+        pytest.param(
+            head(f"Content-Length: {len(CHAT)}", close=False) + CHAT + b"POST /v1",
+            id="half a second one",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("impatient")
+async def test_a_request_that_does_not_end_is_refused(tmp_path: Path, sent: bytes) -> None:
+    async with serving(configuration(tmp_path)) as served:
+        answer = await talk(served, sent)
+        assert b"HTTP/1.1 408 " in answer
+        assert answer.endswith(b'"code":"too_slow"}}')
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_body_that_goes_on_behind_its_answer_is_left(tmp_path: Path) -> None:
+    async with serving(configuration(tmp_path)) as served:
+        answer = await talk(served, head(f"Content-Length: {10**9}", close=False) + b"{")
+        assert answer.count(b"HTTP/1.1") == 1
+        assert status(answer) == 413
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_reader_that_stops_is_left(tmp_path: Path) -> None:
+    lots = scripted("lots", tokens=["x" * 10_000] * 5000, delay=0.0001) + route("chat", "lots")
+    body = b'{"model": "chat", "stream": true, "messages": [{"role": "user", "content": "Hi"}]}'
+    async with serving(configuration(tmp_path, lots)) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1)
+        writer.write(head(f"Content-Length: {len(body)}") + body)
+        await reader.read(1)
+        await served.scripted.calls[0].ended.wait()
+        writer.close()
+        assert [trace.status for trace in await served.traces()] == [499]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_answer_may_take_its_time(tmp_path: Path) -> None:
+    held = scripted("held", gate="end", gate_after=1) + route("chat", "held")
+    body = b'{"model": "chat", "messages": [{"role": "user", "content": "Hi"}]}'
+    async with serving(configuration(tmp_path, held)) as served:
+        asking = asyncio.create_task(talk(served, head(f"Content-Length: {len(body)}") + body))
+        gate = served.scripted.gate("end")
+        await gate.reached.wait()
+        for _ in range(3):  # each of these is refused, so the sweeper has come by
+            assert status(await talk(served, b"POST")) == 408
+        gate.release()
+        assert status(await asking) == 200
 
 
 async def test_a_refusal_keeps_the_connection(served: Served) -> None:

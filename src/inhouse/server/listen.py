@@ -9,7 +9,7 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import uvicorn
 import uvloop
@@ -26,6 +26,8 @@ from inhouse.server.protocol import Protocol
 BACKLOG = 2048
 KEEP_ALIVE = 75
 """Seconds that an idle connection stays open: longer than proxies in front keep theirs."""
+SWEEP_EVERY = 5.0
+"""Seconds between looks for connections that keep us waiting."""
 LAST_WORDS = 5.0
 """Seconds that cancelled requests get to abort their upstreams and leave their traces."""
 
@@ -129,10 +131,12 @@ async def _served(
     host, port = sock.getsockname()[:2]
     await server.startup(sockets=[sock])
     ticking = asyncio.create_task(server.main_loop())
+    sweeping = asyncio.create_task(_sweep(server))
     try:
         yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     finally:
         ticking.cancel()
+        sweeping.cancel()
         hurrying = asyncio.create_task(_hurry(server, hurry)) if hurry is not None else None
         await server.shutdown(sockets=[sock])
         running = set(server.server_state.tasks)
@@ -142,6 +146,14 @@ async def _served(
             await asyncio.wait(running, timeout=LAST_WORDS)
         if hurrying is not None:
             hurrying.cancel()
+
+
+async def _sweep(server: uvicorn.Server) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(SWEEP_EVERY)
+        for connection in list(server.server_state.connections):
+            cast("Protocol", connection).sweep(loop.time())
 
 
 async def _hurry(server: uvicorn.Server, hurry: asyncio.Event) -> None:

@@ -6,10 +6,16 @@ import asyncio
 from typing import Any, cast
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 200
+PATIENCE = 60.0
+"""Seconds in which a request must be here whole, and a reader that has stopped must read on."""
 UPGRADE = b"\r\nUpgrade: h2c\r\n"
 """The offer of HTTP/2 that Java's client and curl make with their first request."""
 
@@ -53,7 +59,8 @@ class _Joined:
 class Protocol(HttpToolsProtocol):
     """Refuses what is not HTTP with 400, and a head that does not end with 431.
 
-    httptools itself collects a head without any limit.
+    httptools itself collects a head without any limit, and uvicorn waits without any for requests
+    that do not end and for readers that do not read; `sweep`, called now and again, does not.
     """
 
     _in_head = False
@@ -61,11 +68,31 @@ class Protocol(HttpToolsProtocol):
     _head_bytes = 0
     """Received since the read that began the head: never less than the head itself."""
     _head_too_large = False
+    _awaited_since: float | None = None
+    """Since when a request is coming in; None where none is."""
+    _unread = 0
+    _unread_since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Write through `_Joined` from now on."""
         self._joined = _Joined(cast(asyncio.Transport, transport), self.loop)
+        self._awaited_since = self.loop.time()
         super().connection_made(cast(asyncio.Transport, self._joined))
+
+    def sweep(self, now: float) -> None:
+        """Close what has kept us waiting for too long by the loop time `now`."""
+        since = self._awaited_since
+        if since is not None and now - since > PATIENCE and not self._answering():
+            if self._in_body and self.cycle.response_started:
+                self.transport.close()
+            else:
+                why = f"This request was not here whole within {PATIENCE:g} s."
+                self._refuse(408, "too_slow", why)
+        unread = self.transport.get_write_buffer_size() if self.flow.write_paused else 0
+        if unread != self._unread:
+            self._unread, self._unread_since = unread, now
+        elif unread and now - self._unread_since > PATIENCE:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Parse, then refuse a head that has taken too much and still goes on."""
@@ -82,6 +109,8 @@ class Protocol(HttpToolsProtocol):
         """Begin to count."""
         super().on_message_begin()
         self._in_head = True
+        if self._awaited_since is None:
+            self._awaited_since = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header; an exception makes the parser stop."""
@@ -103,6 +132,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Expect the next head."""
         self._in_body = False
+        self._awaited_since = None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -120,6 +150,14 @@ class Protocol(HttpToolsProtocol):
                 f"The head of this request has more than {MAX_HEAD_BYTES:,} bytes"
                 f" or {MAX_HEADERS} headers."
             )
+        self._refuse(status, code, why)
+
+    def _answering(self) -> bool:
+        """Tell whether what comes in has to wait for the answer to an earlier request."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is not None and not cycle.response_complete and not cycle.more_body
+
+    def _refuse(self, status: int, code: str, why: str) -> None:
         about = {"message": why, "type": "invalid_request_error", "param": None, "code": code}
         body = msgspec.json.encode({"error": about})
         self.transport.write(
