@@ -63,7 +63,12 @@ class Gateway:
             )
         )
         self._windows = Windows()
-        self._readiness = Readiness(self.provider)
+        self._readiness = Readiness(
+            self.provider,
+            lambda deployment, error: log.failure(
+                "deployment cannot answer", deployment=deployment.name, why=str(error)
+            ),
+        )
         asking = Asking(
             router=Router(self.provider),
             windows=self._windows,

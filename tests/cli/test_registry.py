@@ -154,6 +154,15 @@ def test_routes_inherit_and_can_be_disabled(call: Call, read: Read) -> None:
     assert "did you mean 'a'" in call("routes", "set", "chat", "a", "aa", status=1).stderr
 
 
+def test_a_route_to_models_that_cannot_is_remarked(call: Call) -> None:
+    call("deployments", "add", "base", "--family", "starcoder2", "--identifier", "scripted/a")
+    for feature in ("chat", "chat.fix"):
+        said = call("routes", "set", feature, "base").stderr
+        assert f"'base' are not made for {feature}" in said
+        assert "inhouse families show starcoder2" in said
+    assert call("routes", "set", "completion", "base").stderr == ""
+
+
 def test_a_key_is_printed_once_and_alone(call: Call, read: Read) -> None:
     made = read("keys", "create", "ci", "--role", "developer", "--model", "completion")
     assert made["key"].startswith("ihk_")

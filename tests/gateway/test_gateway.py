@@ -79,6 +79,19 @@ async def test_a_declared_deployment_that_cannot_work_stops_the_start(
     registry.close()
 
 
+async def test_why_a_deployment_cannot_answer_is_logged_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with Gateway.open(configuration(tmp_path)) as gateway:
+        wrong = Deployment(name="wrong", family="general", identifier="nowhere/x")
+        gateway.registry.put_deployment(wrong, author="test")
+        for _ in range(3):
+            await gateway.refresh()
+    (line,) = [each for each in capsys.readouterr().err.splitlines() if "cannot answer" in each]
+    assert msgspec.json.decode(line)["deployment"] == "wrong"
+    assert "custom_openai/…" in msgspec.json.decode(line)["why"]
+
+
 async def test_closing_leaves_no_task_behind(tmp_path: Path) -> None:
     before = asyncio.all_tasks()
     async with Gateway.open(configuration(tmp_path, scripted("one"))):

@@ -13,10 +13,10 @@ from pathlib import Path
 import inhouse
 from inhouse import config
 from inhouse.client import Client
-from inhouse.core.catalog import Catalog, Deployment, Feature
+from inhouse.core.catalog import Catalog, Feature
 from inhouse.core.secret import Secret
 from inhouse.errors import GatewayError, InhouseError
-from inhouse.families import Families, GenerationMode
+from inhouse.families import Families
 from inhouse.features.check import Check, failed, ok, skipped, warning
 from inhouse.store import Registry
 from inhouse.transport import Timeouts
@@ -186,8 +186,7 @@ def routes(catalog: Catalog, families: Families) -> Iterator[Check]:
         if route.disabled:
             yield ok(name, "It is disabled.")
             continue
-        served = [catalog.deployments[each] for each in route.deployments]
-        unable = [each.name for each in served if not _able(each, feature, families)]
+        unable = unfit(catalog, families, feature)
         if unable:
             yield failed(
                 name,
@@ -198,11 +197,15 @@ def routes(catalog: Catalog, families: Families) -> Iterator[Check]:
             yield ok(name, f"Served by {', '.join(route.deployments)}.")
 
 
-def _able(deployment: Deployment, feature: Feature, families: Families) -> bool:
-    try:
-        family = families.get(deployment.family)
-    except InhouseError:
-        return True  # An unknown family fails the deployment's own checks.
-    if feature is Feature.GENERATION:
-        return family.generation is not GenerationMode.NONE
-    return family.chat or feature is not Feature.CHAT
+def unfit(catalog: Catalog, families: Families, feature: Feature) -> list[str]:
+    """Return the deployments of a feature's route whose family is not made for it.
+
+    An unknown family fails the deployment's own checks.
+    """
+    route = catalog.route(feature)
+    served = [catalog.deployments[each] for each in (route.deployments if route else ())]
+    return [
+        each.name
+        for each in served
+        if each.family in families and not families.get(each.family).serves(feature)
+    ]

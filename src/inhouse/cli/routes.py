@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
+from inhouse import config
 from inhouse.cli import names, output
 from inhouse.cli.command import Group, json_option
+from inhouse.cli.diagnosis import unfit
 from inhouse.cli.registry import author, opened
 from inhouse.core.catalog import Catalog, Feature, Route
+from inhouse.families import load
 
 FEATURE = click.Choice([each.value for each in Feature])
 
@@ -85,7 +88,13 @@ def show(file: Path | None, as_json: bool) -> None:
 def _change(file: Path | None, route: Route, *, as_json: bool) -> None:
     with opened(file) as registry:
         registry.set_route(route, author=author())
-        _show(registry.snapshot(), route.feature, as_json=as_json)
+        catalog = registry.snapshot()
+    _show(catalog, route.feature, as_json=as_json)
+    for name in unfit(catalog, load(config.load_families_folder(file)), route.feature):
+        output.note(
+            f"Models of the family of '{name}' are not made for {route.feature};"
+            f" `inhouse families show {catalog.deployments[name].family}` tells what for."
+        )
 
 
 def _show(catalog: Catalog, feature: Feature, *, as_json: bool) -> None:

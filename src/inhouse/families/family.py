@@ -7,6 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from inhouse.core.catalog import Feature
+
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 Source = Annotated[str, Meta(min_length=1)]
 Temperature = Annotated[float, Meta(ge=0, le=2)]
@@ -185,6 +187,13 @@ class Family(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if (self.generation is GenerationMode.CHAT) and not self.chat:
             raise ValueError("generation = 'chat' needs chat = true")
         _check_tokens(self.tokens)
+
+    def serves(self, feature: Feature) -> bool:
+        """Tell whether models of the family are made for a feature; every one can complete."""
+        top = feature.parent or feature
+        if top is Feature.GENERATION:
+            return self.generation is not GenerationMode.NONE
+        return top is not Feature.CHAT or self.chat
 
     @property
     def tokens(self) -> tuple[str, ...]:

@@ -16,9 +16,17 @@ WARM_EVERY = 300.0
 class Readiness:
     """Warms deployments that need it, in the background, and tells how far they are."""
 
-    def __init__(self, provider: Callable[[Deployment], Provider]) -> None:
-        """`provider` finds the code that talks to a deployment's upstream."""
+    def __init__(
+        self,
+        provider: Callable[[Deployment], Provider],
+        failed: Callable[[Deployment, InhouseError], None],
+    ) -> None:
+        """`provider` finds the code that talks to a deployment's upstream.
+
+        `failed` is told why a deployment cannot answer, once for as long as it cannot.
+        """
         self._provider = provider
+        self._failed = failed
         self._known: dict[str, Deployment] = {}
         self._warming: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, str] = {}
@@ -48,8 +56,8 @@ class Readiness:
     def _begin(self, deployment: Deployment) -> None:
         try:
             provider = self._provider(deployment)
-        except InhouseError:
-            self._waiting[deployment.name] = _broken(deployment)
+        except InhouseError as error:
+            self._give_up(deployment, error)
             return
         if isinstance(provider, Warming):
             self._waiting[deployment.name] = "starting"
@@ -71,13 +79,15 @@ class Readiness:
         while True:
             try:
                 await provider.warm(deployment, progress)
-            except InhouseError:
-                self._waiting[deployment.name] = _broken(deployment)
+            except InhouseError as error:
+                self._give_up(deployment, error)
             else:
                 self._waiting.pop(deployment.name, None)
             await asyncio.sleep(WARM_EVERY)
 
-
-def _broken(deployment: Deployment) -> str:
-    """Say where to look: this is shown to callers without a key, and the reason may name paths."""
-    return f"cannot answer; `inhouse deployments test {deployment.name}` tells why"
+    def _give_up(self, deployment: Deployment, error: InhouseError) -> None:
+        # Callers without a key see this, and the reason may name paths: it goes to the log.
+        said = f"cannot answer; `inhouse deployments test {deployment.name}` tells why"
+        if self._waiting.get(deployment.name) != said:
+            self._failed(deployment, error)
+        self._waiting[deployment.name] = said

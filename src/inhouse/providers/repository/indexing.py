@@ -121,7 +121,7 @@ class Indexing:
         except InhouseError as error:
             self._failure = (time.monotonic(), error)
         except OSError as error:
-            self._failure = (time.monotonic(), _failed(self._folder, str(error)))
+            self._failure = (time.monotonic(), _failed(self._folder, _told(error)))
 
     async def _bring_up_to_date(self) -> None:
         self._report(0.0, "reading files")
@@ -214,6 +214,12 @@ def _loaded(path: Path, key: str) -> Index | None:
         return load(path, key)
     except (UnusableIndexError, FileNotFoundError):
         return None
+
+
+def _told(error: OSError) -> str:
+    """Say what the system says, and of which file, where it tells."""
+    why = error.strerror or str(error)
+    return why if error.filename is None else f"{error.filename}: {why}"
 
 
 def _failed(folder: Folder, why: str) -> UpstreamError:
