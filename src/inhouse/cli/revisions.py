@@ -83,7 +83,8 @@ def show(file: Path | None, number: int, as_json: bool) -> None:
 def rollback(file: Path | None, number: int, as_json: bool) -> None:
     """Bring the registry back to what it was after revision NUMBER.
 
-    That is a new revision, so it can be undone too. What inhouse.toml declares stays as it is.
+    That is a new revision, so it can be undone too. What inhouse.toml declares stays as it is, and
+    so do API keys.
     """
     with opened(file) as registry:
         changes = registry.rollback(number, author=author())

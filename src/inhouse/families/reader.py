@@ -89,7 +89,8 @@ def _listed(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
     except OSError as error:
         raise ConfigError(f"{folder}: no folder of families: {error.strerror}") from None
     for file in found:
-        if file.name.endswith(".toml"):
+        # Editors leave hidden files beside the one they hold open.
+        if file.name.endswith(".toml") and not file.name.startswith("."):
             yield (f"families/{file.name}" if packaged else str(file)), file
 
 

@@ -117,10 +117,17 @@ def enter(documents: Documents, listed: Declared, *, prune: bool) -> Edit:
 
 
 def restore(then: State) -> Edit:
-    """Bring back all that was not declared in an earlier state; what is declared now stays."""
+    """Bring back all that was not declared in an earlier state; what is declared now stays.
+
+    So do API keys: one that was revoked must stay dead, and one that was handed out alive.
+    """
     return lambda state: (
-        undeclared(then)
-        | {key: document for key, document in state.items() if document["declared"]}
+        {key: document for key, document in undeclared(then).items() if key[0] is not Kind.KEY}
+        | {
+            key: document
+            for key, document in state.items()
+            if document["declared"] or key[0] is Kind.KEY
+        }
     )
 
 

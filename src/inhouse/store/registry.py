@@ -183,7 +183,8 @@ class Registry:
     def rollback(self, number: int, *, author: str) -> tuple[Change, ...]:
         """Bring everything that is not declared back to what it was after revision `number`.
 
-        That is a new revision; 0 is the empty registry. Declared entries stay as they are.
+        That is a new revision; 0 is the empty registry. Declared entries and API keys stay as they
+        are: a revoked key must not come back to life.
 
         Raises:
             NotFoundError: there is no such revision.
