@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 from inhouse.core.catalog import Feature
-from inhouse.core.delta import Delta, Usage
+from inhouse.core.delta import Answer, Delta, Usage
 from inhouse.core.requests import Caller, CompletionRequest, GenerationRequest, Params
 from inhouse.errors import InvalidValueError, UnknownModelError
 from inhouse.features.joined import joined
@@ -31,30 +32,16 @@ async def chat_completions(exchange: Exchange) -> None:
     """``POST /v1/chat/completions``: a conversation, or code to write (model ``generation``)."""
     caller = exchange.authenticate()
     body, extra = inbound.decode_chat(await exchange.body())
-    _note(exchange, body)
-    params = inbound.params(body, extra, exchange.recording.request_id)
-    deltas = _chat(exchange, caller, body, params)
-    if body.stream:
-        await _stream(exchange, deltas, ChatChunks, with_usage=inbound.include_usage(body))
-        return
-    async with contextlib.aclosing(deltas):
-        answer = await joined(deltas)
-    await exchange.answer(answers.chat_answer(_identity(exchange), answer))
+    deltas = _chat(exchange, caller, body, _noted(exchange, body, extra))
+    await _answer(exchange, body, deltas, ChatChunks, answers.chat_answer)
 
 
 async def completions(exchange: Exchange) -> None:
     """``POST /v1/completions``: fill in at the cursor, or write code (model ``generation``)."""
     caller = exchange.authenticate()
     body, extra = inbound.decode_completion(await exchange.body())
-    _note(exchange, body)
-    params = inbound.params(body, extra, exchange.recording.request_id)
-    deltas = _complete(exchange, caller, body, params)
-    if body.stream:
-        await _stream(exchange, deltas, CompletionChunks, with_usage=inbound.include_usage(body))
-        return
-    async with contextlib.aclosing(deltas):
-        answer = await joined(deltas)
-    await exchange.answer(answers.completion_answer(_identity(exchange), answer))
+    deltas = _complete(exchange, caller, body, _noted(exchange, body, extra))
+    await _answer(exchange, body, deltas, CompletionChunks, answers.completion_answer)
 
 
 async def list_models(exchange: Exchange) -> None:
@@ -190,9 +177,27 @@ async def _stream(
     await exchange.end(end + answers.DONE)
 
 
-def _note(exchange: Exchange, body: ChatBody | CompletionBody) -> None:
+def _noted(exchange: Exchange, body: ChatBody | CompletionBody, extra: dict[str, Any]) -> Params:
+    """Note what is asked, and return the params of it."""
     exchange.recording.model = body.model
     exchange.recording.stream = bool(body.stream)
+    return inbound.params(body, extra, exchange.recording.request_id)
+
+
+async def _answer(
+    exchange: Exchange,
+    body: ChatBody | CompletionBody,
+    deltas: Deltas,
+    chunks: type[Chunks],
+    whole: Callable[[Identity, Answer], bytes],
+) -> None:
+    """Send the answer as the caller wants it: streamed, or joined."""
+    if body.stream:
+        await _stream(exchange, deltas, chunks, with_usage=inbound.include_usage(body))
+        return
+    async with contextlib.aclosing(deltas):
+        answer = await joined(deltas)
+    await exchange.answer(whole(_identity(exchange), answer))
 
 
 def _identity(exchange: Exchange) -> Identity:
