@@ -10,7 +10,7 @@ import msgspec
 from inhouse.core.catalog import Deployment, Settings
 from inhouse.core.delta import Delta
 from inhouse.core.ports import Provider
-from inhouse.core.prompt import Fim, Prompt, Text
+from inhouse.core.prompt import Messages, Prompt, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.families import Families, Family
@@ -137,7 +137,7 @@ class Asking:
             window = await self._windows.window(deployment, provider, family.window)
             budget = _scaled(self._budget(window, output_tokens), share)
             rendered = await _fitted(family, budget, deployment, provider, render)
-            recording.estimated(budget.tokens(len(_plain(rendered.prompt)[0])))
+            recording.estimated(budget.tokens(len(text_of(rendered.prompt))))
             return Asked(rendered.prompt, shapers.prepared(rendered))
 
         return prepare
@@ -159,8 +159,9 @@ async def _fitted(
     """Render so that prompt and output fit the window, by the upstream's own count if it tells."""
     for _ in range(ROUNDS):
         rendered = render(family, budget)
-        text, overhead = _plain(rendered.prompt)
-        room = budget.window - (rendered.params.max_tokens or budget.output_tokens) - overhead
+        text = text_of(rendered.prompt)
+        answer = rendered.params.max_tokens or budget.output_tokens
+        room = budget.window - answer - _overhead(rendered.prompt)
         # No tokenizer makes more tokens than bytes, so most prompts need no counting.
         if len(text.encode()) <= room:
             return rendered
@@ -177,13 +178,8 @@ def _scaled(budget: Budget, share: float) -> Budget:
     )
 
 
-def _plain(prompt: Prompt) -> tuple[str, int]:
-    """Return the prompt's text, and the tokens that templates may add to it."""
-    match prompt:
-        case Text(text=text):
-            return text, TEMPLATE_TOKENS
-        case Fim(prefix=prefix, suffix=suffix):
-            return prefix + suffix, TEMPLATE_TOKENS
-        case _:
-            texts = [each.content for each in prompt.messages if isinstance(each.content, str)]
-            return "\n".join(texts), TEMPLATE_TOKENS + MESSAGE_TOKENS * len(texts)
+def _overhead(prompt: Prompt) -> int:
+    """Return the tokens that an upstream's templates may add to a prompt."""
+    if isinstance(prompt, Messages):
+        return TEMPLATE_TOKENS + MESSAGE_TOKENS * len(prompt.messages)
+    return TEMPLATE_TOKENS

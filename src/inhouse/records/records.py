@@ -29,7 +29,6 @@ class Records:
         self._store = store
         self._queue: deque[Trace] = deque()
         self._unstored: list[Trace] = []
-        self._away = False
         self._writing = asyncio.Lock()
         self._running_requests = 0
         self.log = log
@@ -98,18 +97,16 @@ class Records:
         try:
             self._store.append(rows)
         except StoreError as error:
+            if not self._unstored:
+                # Once for as long as it is away; the gauge of queued traces tells the rest.
+                self.log.failure("traces not stored", waiting=len(rows), why=str(error))
             self._unstored = rows[-QUEUE_LIMIT:]
             self.metrics.dropped.inc(len(rows) - len(self._unstored))
-            if not self._away:
-                # Once for as long as it is away; the gauge of queued traces tells the rest.
-                self.log.failure("traces not stored", waiting=len(self._unstored), why=str(error))
-            self._away = True
             return False
         except Exception as error:  # noqa: BLE001, the writer must outlive a batch that cannot be written
             self.metrics.dropped.inc(len(rows))
             self.log.defect("traces lost", error)
         self._unstored = []
-        self._away = False
         return True
 
     def _tell(self, batch: list[Trace]) -> None:
