@@ -13,7 +13,9 @@
     │   ├── ForbiddenError       the key is good, its role or its model list does not allow this
     │   ├── UnknownModelError    no feature or deployment of that name, or none that serves it
     │   ├── UnknownEndpointError no such HTTP path, or not with this method
-    │   └── TooLargeError        a body over the configured limit
+    │   ├── TooLargeError        a body over the configured limit
+    │   ├── LimitError           the caller's key or team has used up its minute
+    │   └── SupersededError      a later request of the same caller has taken this one's place
     ├── UpstreamError            an upstream refused, failed, lied, or was too slow
     └── GatewayError             a gateway that we asked over HTTP is not there, refused or failed
 
@@ -82,6 +84,19 @@ class TooLargeError(RequestError):
     """The body is larger than the configured limit."""
 
 
+class LimitError(RequestError):
+    """The caller's key or team has used up what it may ask for in this minute."""
+
+    def __init__(self, message: str, *, retry_after: float, param: str | None = None) -> None:
+        """`retry_after` is in seconds."""
+        super().__init__(message, param=param)
+        self.retry_after = retry_after
+
+
+class SupersededError(RequestError):
+    """A later request of the same caller for the same file has taken this one's place."""
+
+
 class UpstreamFailure(StrEnum):
     """What went wrong at an upstream."""
 
@@ -98,6 +113,15 @@ class UpstreamFailure(StrEnum):
     SERVER = "server"
     NOT_READY = "not_ready"
     MISCONFIGURED = "misconfigured"
+    CONTENT_FILTER = "content_filter"
+    FORBIDDEN = "forbidden"
+    """Our own egress policy does not let us connect there."""
+    RESTING = "resting"
+    """Its circuit is open: it failed too often, and is left alone for a while."""
+    BUSY = "busy"
+    """As many requests as it takes run and wait already."""
+    DEADLINE = "deadline"
+    """The time for the whole request is used up."""
 
 
 RETRYABLE = frozenset(
@@ -110,9 +134,12 @@ RETRYABLE = frozenset(
         UpstreamFailure.RATE_LIMITED,
         UpstreamFailure.SERVER,
         UpstreamFailure.NOT_READY,
-        # The next three are the administrator's mistakes: this deployment cannot answer anybody.
+        UpstreamFailure.RESTING,
+        UpstreamFailure.BUSY,
+        # The next four are the administrator's mistakes: this deployment cannot answer anybody.
         UpstreamFailure.AUTHENTICATION,
         UpstreamFailure.UNKNOWN_MODEL,
+        UpstreamFailure.FORBIDDEN,
         UpstreamFailure.MISCONFIGURED,
     }
 )

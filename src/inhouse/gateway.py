@@ -56,7 +56,6 @@ class Gateway:
         self._callers: dict[str, Caller] = {}
         self.providers = Providers(
             ProviderContext(
-                settings=lambda: self._catalog.settings,
                 cache=config.cache_folder,
                 proxies=config.proxies,
                 documents=lambda root, exclude: files.read(Path(root), exclude),

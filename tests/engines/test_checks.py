@@ -22,7 +22,7 @@ SETTINGS = Settings()
 
 @pytest.fixture
 async def provider(tmp_path: Path) -> AsyncGenerator[OpenAICompatible]:
-    found = OpenAICompatible(ProviderContext(settings=lambda: SETTINGS, cache=tmp_path, proxies={}))
+    found = OpenAICompatible(ProviderContext(cache=tmp_path, proxies={}))
     yield found
     await found.aclose()
 

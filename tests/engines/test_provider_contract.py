@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.ports import ProviderContext
 from inhouse.core.requests import Params
 from inhouse.errors import UpstreamError, UpstreamFailure
@@ -29,8 +29,7 @@ HANG_UPS = {hangs_up_in_mid_stream, hangs_up_before_the_first_token}
 
 @asynccontextmanager
 async def asking(engine: Engine, cache: Path) -> AsyncGenerator[Subject]:
-    settings = Settings()
-    provider = OpenAICompatible(ProviderContext(settings=lambda: settings, cache=cache, proxies={}))
+    provider = OpenAICompatible(ProviderContext(cache=cache, proxies={}))
     deployment = Deployment(
         name=f"{engine.name} here",
         family="qwen-coder",

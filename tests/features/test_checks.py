@@ -50,6 +50,13 @@ class Model:
     def check(self, deployment: Deployment) -> None:
         assert deployment
 
+    def takes_text(self, deployment: Deployment) -> bool:
+        return bool(deployment)
+
+    def endpoints(self, deployment: Deployment) -> frozenset[tuple[str, int]]:
+        assert deployment
+        return frozenset()
+
     async def stream(
         self, deployment: Deployment, prompt: Prompt, params: Params
     ) -> AsyncGenerator[Delta]:
@@ -108,8 +115,7 @@ async def checks(
 
 @pytest.fixture
 async def openai(tmp_path: Path) -> AsyncGenerator[OpenAICompatible]:
-    settings = Settings(connect_timeout=5, first_byte_timeout=5)
-    context = ProviderContext(settings=lambda: settings, cache=tmp_path, proxies={})
+    context = ProviderContext(cache=tmp_path, proxies={})
     provider = OpenAICompatible(context)
     yield provider
     await provider.aclose()

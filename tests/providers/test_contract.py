@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.ports import ProviderContext
 from inhouse.providers.openai_compatible import OpenAICompatible
 from inhouse.providers.scripted import Scripted
@@ -17,8 +17,7 @@ from tests.providers.contract import CHECKS, Check, Subject, hold
 
 @asynccontextmanager
 async def compatible(dialect: Dialect, cache: Path) -> AsyncGenerator[Subject]:
-    settings = Settings()
-    context = ProviderContext(settings=lambda: settings, cache=cache, proxies={})
+    context = ProviderContext(cache=cache, proxies={})
     async with FakeOpenAI(dialect) as server:
         deployment = Deployment(
             name=dialect.name,

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
+from inhouse.core.deadlines import Deadlines
 from inhouse.core.delta import Delta, Usage
 from inhouse.core.ports import ProviderContext
 from inhouse.core.prompt import Fim, Messages, Prompt, Text
@@ -32,10 +33,8 @@ class Bench:
     """A provider, and the means to ask it."""
 
     def __init__(self, cache: Path) -> None:
-        self.settings = Settings()
-        self.context = ProviderContext(
-            settings=lambda: self.settings, cache=cache, proxies={"http_proxy": "http://nowhere:1"}
-        )
+        self.deadlines = Deadlines()
+        self.context = ProviderContext(cache=cache, proxies={"http_proxy": "http://nowhere:1"})
         self.provider = OpenAICompatible(self.context)
 
     def deployment(self, endpoint: str, **options: Any) -> Deployment:
@@ -51,7 +50,7 @@ class Bench:
     async def ask(
         self, deployment: Deployment, prompt: Prompt = PROMPT, params: Params | None = None
     ) -> list[Delta]:
-        params = params or Params(max_tokens=3)
+        params = params or Params(max_tokens=3, deadlines=self.deadlines)
         async with aclosing(self.provider.stream(deployment, prompt, params)) as deltas:
             return [delta async for delta in deltas]
 
@@ -160,7 +159,7 @@ async def test_changed_deployments_and_settings_hold_at_once(bench: Bench) -> No
         await bench.ask(bench.deployment(first.endpoint))
         await bench.ask(bench.deployment(second.endpoint))
         assert [len(first.requests), len(second.requests)] == [1, 1]
-        bench.settings = Settings(first_byte_timeout=0.05)
+        bench.deadlines = Deadlines(first_token=0.05)
         second.faults.append(Exchange.hang)
         error = await bench.fail(bench.deployment(second.endpoint))
     assert error.failure is F.TIMEOUT
@@ -410,8 +409,8 @@ QUOTING = {"error": {"message": f"The key sk-hush cannot read {PROMPT.text}"}}
     ("fault", "failure", "words"),
     [
         pytest.param(resets, F.CLOSED, "without an answer", id="reset"),
-        pytest.param(Exchange.hang, F.TIMEOUT, "first_byte_timeout", id="hangs"),
-        pytest.param(falls_silent, F.TIMEOUT, "between_bytes_timeout", id="falls silent"),
+        pytest.param(Exchange.hang, F.TIMEOUT, "first_token_timeout", id="hangs"),
+        pytest.param(falls_silent, F.TIMEOUT, "between_tokens_timeout", id="falls silent"),
         pytest.param(resets_in_mid_stream, F.CLOSED, "middle", id="reset in mid-stream"),
         pytest.param(streams(chunk("a"), end=b""), F.CLOSED, "middle", id="closed in mid-stream"),
         pytest.param(streams(chunk("a")), F.CLOSED, "complete", id="ends in mid-stream"),
@@ -461,7 +460,7 @@ QUOTING = {"error": {"message": f"The key sk-hush cannot read {PROMPT.text}"}}
 async def test_names_each_failure(
     bench: Bench, fault: Handler, failure: UpstreamFailure, words: str
 ) -> None:
-    bench.settings = Settings(first_byte_timeout=0.2, between_bytes_timeout=0.2)
+    bench.deadlines = Deadlines(first_token=0.2, between_tokens=0.2)
     async with FakeOpenAI() as server:
         server.faults.append(fault)
         with pytest.raises(UpstreamError, match=words) as caught:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from inhouse.context import files
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.ports import ProviderContext
 from inhouse.providers.repository import Repository
 
@@ -45,7 +45,6 @@ def deployment(project: Path) -> Deployment:
 @pytest.fixture
 def context(tmp_path: Path) -> ProviderContext:
     return ProviderContext(
-        settings=Settings,
         cache=tmp_path / "cache",
         proxies={},
         documents=lambda root, exclude: files.read(Path(root), exclude),

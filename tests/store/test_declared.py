@@ -49,7 +49,7 @@ def test_declaring_the_same_again_changes_nothing(registry: Registry) -> None:
 def test_what_is_declared_no_more_goes_and_the_rest_stays(registry: Registry) -> None:
     registry.apply(ALL, author="inhouse.toml")
     registry.put_deployment(LLAMA, author="ada")
-    registry.change_settings({"total_timeout": 10.0}, author="ada")
+    registry.change_settings({"chat_total_timeout": 10.0}, author="ada")
 
     registry.apply(Declared(), author="inhouse.toml")
 
@@ -57,7 +57,7 @@ def test_what_is_declared_no_more_goes_and_the_rest_stays(registry: Registry) ->
     assert catalog.deployments == {"llama": LLAMA}
     assert catalog.routes == {}
     assert catalog.keys == {}
-    assert catalog.settings == Settings(total_timeout=10.0)
+    assert catalog.settings == Settings(chat_total_timeout=10.0)
 
 
 def test_declared_entries_are_read_only_elsewhere(registry: Registry) -> None:

@@ -34,13 +34,13 @@ def test_snapshot_returns_what_was_put(registry: Registry) -> None:
     registry.set_route(chat, author="ada")
     registry.set_route(fix, author="ada")
     key = registry.create_key("ci", Role.DEVELOPER, ("chat", "qwen"), author="ada")
-    registry.change_settings({"trace_days": 7, "connect_timeout": 2}, author="ada")
+    registry.change_settings({"trace_days": 7, "chat_connect_timeout": 2}, author="ada")
 
     catalog = registry.snapshot()
 
     assert catalog.deployments == {"codestral on vLLM": CODESTRAL, "qwen": QWEN}
     assert catalog.routes == {Feature.CHAT: chat, Feature.CHAT_FIX: fix}
-    assert catalog.settings == Settings(trace_days=7, connect_timeout=2)
+    assert catalog.settings == Settings(trace_days=7, chat_connect_timeout=2)
     assert catalog.revision == registry.revision() == 6
     (stored,) = catalog.keys.values()
     assert stored.digest == digest(key.reveal())
@@ -84,10 +84,10 @@ def test_what_is_as_wanted_already_makes_no_revision(registry: Registry) -> None
 
 
 def test_none_gives_a_setting_its_default_back(registry: Registry) -> None:
-    registry.change_settings({"trace_days": 7, "total_timeout": 10.0}, author="ada")
+    registry.change_settings({"trace_days": 7, "chat_total_timeout": 10.0}, author="ada")
     registry.change_settings({"trace_days": None}, author="ada")
 
-    assert registry.snapshot().settings == Settings(total_timeout=10.0)
+    assert registry.snapshot().settings == Settings(chat_total_timeout=10.0)
 
 
 def test_deployment_in_use_is_not_removed(registry: Registry) -> None:
@@ -164,7 +164,7 @@ def test_wrong_route_is_refused(registry: Registry) -> None:
     [
         ({"trace_days": 0}, "'trace_days' is wrong: Expected int >= 1"),
         ({"trace_days": "7"}, "'trace_days' is wrong: Expected int, got str"),
-        ({"total_timeout": 4000}, "'total_timeout' is wrong"),
+        ({"chat_total_timeout": 4000}, "'chat_total_timeout' is wrong"),
     ],
 )
 def test_wrong_setting_is_refused(

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inhouse.core.deadlines import Deadlines
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.transport import Timeouts, Transport
+from inhouse.transport import Transport
 from inhouse.transport.connection import Connection
 from inhouse.transport.response import Response
 from tests.fakes.http import Exchange, Server, chunked
@@ -85,7 +86,7 @@ async def test_any_split_gives_the_same_answer(
     with theirs:
         ours.setblocking(False)
         _, connection = await loop.create_connection(lambda: Connection(loop, shelf), sock=ours)
-        response = Response("here", Timeouts(), loop.time() + 60)
+        response = Response("here", Deadlines(), loop.time() + 60)
         assert connection.send(b"", response)
         edges = [0, *sorted(cut % (len(raw) + 1) for cut in cuts), len(raw)]
         for start, end in pairwise(edges):
@@ -139,8 +140,8 @@ async def test_nothing_is_left_behind_by_many_faults() -> None:
                 await exchange.hang()
 
     async def ask(number: int) -> None:
-        timeouts = Timeouts(first_byte=0.05, between_bytes=0.05)
-        response = await transport.request("GET", f"{server.url}/{number}", timeouts=timeouts)
+        deadlines = Deadlines(first_token=0.05, between_tokens=0.05)
+        response = await transport.request("GET", f"{server.url}/{number}", deadlines=deadlines)
         await response.read(LIMIT)
 
     transport = Transport()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from inhouse.core.deadlines import Deadlines
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.transport import Timeouts, Tls, Transport
+from inhouse.transport import Tls, Transport
 from tests.fakes.authority import Authority
 from tests.fakes.http import Exchange, Server
 
@@ -34,7 +35,7 @@ async def answering(exchange: Exchange) -> None:
 
 
 async def ask(transport: Transport, url: str, tls: Tls | None) -> bytes:
-    response = await transport.request("GET", url, tls=tls, timeouts=Timeouts(first_byte=5))
+    response = await transport.request("GET", url, tls=tls, deadlines=Deadlines(first_token=5))
     return await response.read(100)
 
 
@@ -122,7 +123,7 @@ async def test_gives_up_on_a_handshake_that_never_ends(transport: Transport) -> 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(UpstreamError, match="connect_timeout") as caught:
-            await transport.request("GET", url, timeouts=Timeouts(connect=0.05))
+            await transport.request("GET", url, deadlines=Deadlines(connect=0.05))
     assert caught.value.failure is UpstreamFailure.UNREACHABLE
     assert transport.connections() == 0
 

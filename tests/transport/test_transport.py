@@ -7,12 +7,13 @@ from contextlib import aclosing
 
 import pytest
 
+from inhouse.core.deadlines import Deadlines
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.transport import Timeouts, Transport, header_block
+from inhouse.transport import Transport, header_block
 from tests.fakes.http import Exchange, Handler, Server, chunked
 
 LIMIT = 1 << 24
-PATIENT = Timeouts()
+PATIENT = Deadlines()
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -45,8 +46,8 @@ async def hanging(exchange: Exchange) -> None:
     await exchange.hang()
 
 
-async def get(transport: Transport, server: Server, timeouts: Timeouts = PATIENT) -> bytes:
-    response = await transport.request("GET", server.url, timeouts=timeouts)
+async def get(transport: Transport, server: Server, deadlines: Deadlines = PATIENT) -> bytes:
+    response = await transport.request("GET", server.url, deadlines=deadlines)
     return await response.read(LIMIT)
 
 
@@ -366,7 +367,7 @@ async def test_gives_up_waiting_for_a_connection(transport: Transport) -> None:
         await server.until(lambda: len(server.requests) == 1)
         with pytest.raises(UpstreamError, match="max_connections") as caught:
             await transport.request(
-                "GET", server.url, timeouts=Timeouts(first_byte=0.02), max_connections=1
+                "GET", server.url, deadlines=Deadlines(first_token=0.02), max_connections=1
             )
         assert caught.value.failure is UpstreamFailure.TIMEOUT
         first.cancel()
@@ -422,32 +423,32 @@ async def test_a_slow_reader_slows_the_upstream_down(transport: Transport) -> No
 
 
 @pytest.mark.parametrize(
-    ("pieces", "timeouts", "words"),
+    ("pieces", "deadlines", "words"),
     [
-        pytest.param([], Timeouts(first_byte=0.05), "first_byte_timeout", id="no head"),
+        pytest.param([], Deadlines(first_token=0.05), "first_token_timeout", id="no head"),
         pytest.param(
             [b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"],
-            Timeouts(first_byte=0.05, between_bytes=9),
-            "first_byte_timeout",
+            Deadlines(first_token=0.05, between_tokens=9),
+            "first_token_timeout",
             id="head only",
         ),
         pytest.param(
             [b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", b"x"],
-            Timeouts(between_bytes=0.05),
-            "between_bytes_timeout",
+            Deadlines(between_tokens=0.05),
+            "between_tokens_timeout",
             id="silence",
         ),
-        pytest.param([], Timeouts(total=0.05), "total_timeout", id="total, no head"),
+        pytest.param([], Deadlines(total=0.05), "total_timeout", id="total, no head"),
         pytest.param(
             [b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", b"x"],
-            Timeouts(total=0.05),
+            Deadlines(total=0.05),
             "total_timeout",
             id="total, silence",
         ),
     ],
 )
 async def test_each_phase_has_its_timeout(
-    transport: Transport, pieces: list[bytes], timeouts: Timeouts, words: str
+    transport: Transport, pieces: list[bytes], deadlines: Deadlines, words: str
 ) -> None:
     async def stalling(exchange: Exchange) -> None:
         await exchange.send(*pieces)
@@ -455,7 +456,7 @@ async def test_each_phase_has_its_timeout(
 
     async with Server(stalling) as server:
         with pytest.raises(UpstreamError, match=words) as caught:
-            await get(transport, server, timeouts=timeouts)
+            await get(transport, server, deadlines=deadlines)
         assert caught.value.failure is UpstreamFailure.TIMEOUT
         assert f"127.0.0.1:{server.port}" in caught.value.message
         await server.until(lambda: server.aborted == 1)

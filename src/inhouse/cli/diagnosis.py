@@ -14,17 +14,17 @@ import inhouse
 from inhouse import config
 from inhouse.client import Client
 from inhouse.core.catalog import Catalog, Feature
+from inhouse.core.deadlines import Deadlines
 from inhouse.core.secret import Secret
 from inhouse.errors import GatewayError, InhouseError
 from inhouse.families import Families
 from inhouse.features.check import Check, failed, ok, skipped, warning
 from inhouse.store import Registry
-from inhouse.transport import Timeouts
 
 MEGABYTE = 1_000_000
 LITTLE_SPACE = 1000 * MEGABYTE
 NO_SPACE = 100 * MEGABYTE
-PROBE = Timeouts(connect=2, first_byte=2, between_bytes=2, total=4)
+PROBE = Deadlines(connect=2, first_token=2, between_tokens=2, total=4)
 CLOCK_SLACK = 120.0
 """Seconds that clocks of several machines may differ."""
 
@@ -127,7 +127,7 @@ async def port(configured: config.Config) -> Check:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
         shown = f"[{host}]" if ":" in host else host
         url = f"http://{shown}:{server.port}"
-        async with Client(url, Secret(), timeouts=PROBE) as client:
+        async with Client(url, Secret(), deadlines=PROBE) as client:
             version = await client.version()
     except GatewayError:
         return failed(

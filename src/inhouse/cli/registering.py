@@ -9,7 +9,7 @@ import msgspec
 
 from inhouse import config
 from inhouse.context import files
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.naming import deployment_name_fault, identifier_fault
 from inhouse.core.ports import ProviderContext
 from inhouse.errors import ConfigError
@@ -17,12 +17,10 @@ from inhouse.families import load
 from inhouse.providers.loading import Providers
 
 
-def providers(configured: config.Config, settings: Settings | None = None) -> Providers:
+def providers(configured: config.Config) -> Providers:
     """Return the providers, to be used without a gateway."""
-    live = settings or Settings()
     return Providers(
         ProviderContext(
-            settings=lambda: live,
             cache=configured.cache_folder,
             proxies=configured.proxies,
             documents=lambda root, exclude: files.read(Path(root), exclude),

@@ -60,7 +60,7 @@ def show(file: Path | None, as_json: bool) -> None:
     "set",
     examples=[
         "inhouse settings set completion_max_tokens 64",
-        "inhouse settings set first_byte_timeout 120",
+        "inhouse settings set chat_first_token_timeout 120",
     ],
 )
 @click.argument("name", shell_complete=_names)

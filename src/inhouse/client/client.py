@@ -11,17 +11,18 @@ from msgspec import Struct
 
 from inhouse import __version__
 from inhouse.client.failures import no_gateway, no_key, refused, unintelligible
+from inhouse.core.deadlines import Deadlines
 from inhouse.core.delta import Delta
 from inhouse.core.requests import ChatRequest, CompletionRequest, GenerationRequest, Params
 from inhouse.core.secret import Secret
 from inhouse.errors import GatewayError, UpstreamError
-from inhouse.transport import Proxy, Response, Timeouts, Transport, header_block, proxy_for, split
+from inhouse.transport import Proxy, Response, Transport, header_block, proxy_for, split
 from inhouse.wire.openai.listing import models
 from inhouse.wire.openai.outbound import Reading, ReportedError, chat_body, completion_body
 from inhouse.wire.sse import Decoder, EventTooLargeError
 
 LARGEST_ANSWER = 16 * 1024 * 1024
-TIMEOUTS = Timeouts(connect=5, first_byte=600, between_bytes=600, total=3600)
+DEADLINES = Deadlines(connect=5, first_token=600, between_tokens=600, total=3600)
 """The gateway has its own, shorter ones, and says which one has run out."""
 
 
@@ -37,12 +38,12 @@ class Client:
         url: str,
         key: Secret,
         proxies: Mapping[str, str] | None = None,
-        timeouts: Timeouts = TIMEOUTS,
+        deadlines: Deadlines = DEADLINES,
     ) -> None:
         """Open nothing yet; `proxies` are the environment's proxy variables in lower case."""
         self._url = url.rstrip("/").removesuffix("/v1")
         self._key = key
-        self._timeouts = timeouts
+        self._deadlines = deadlines
         self._proxy = _proxy(self._url, proxies or {})
         self._transport = Transport()
         headers = {"content-type": "application/json", "user-agent": f"inhouse/{__version__}"}
@@ -144,7 +145,7 @@ class Client:
                 self._headers,
                 body,
                 proxy=self._proxy,
-                timeouts=self._timeouts,
+                deadlines=self._deadlines,
             )
             if response.status != 200:
                 said = await response.read(LARGEST_ANSWER)

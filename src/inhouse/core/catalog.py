@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, field
 
+from inhouse.core.deadlines import DeadlineOverrides, Deadlines, Seconds
 from inhouse.core.secret import Secret
 from inhouse.errors import UnknownModelError
 
@@ -30,6 +31,24 @@ class Feature(StrEnum):
         head, dot, _ = self.value.rpartition(".")
         return Feature(head) if dot else None
 
+    @property
+    def top(self) -> Feature:
+        """Itself, or the feature that it is a part of."""
+        return self.parent or self
+
+    @property
+    def priority(self) -> int:
+        """Who goes first where there is a queue: 0 before 1 before 2."""
+        return _PRIORITIES[self.top]
+
+
+# Somebody who types waits for a completion; a chat takes seconds anyway.
+_PRIORITIES = {Feature.COMPLETION: 0, Feature.GENERATION: 1, Feature.CHAT: 2}
+
+
+Weight = Annotated[int, Meta(ge=0, le=1000)]
+PerMinute = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
 
 class Role(StrEnum):
     """What the holder of a key may do: everything, ask models, or read registry and traces."""
@@ -45,6 +64,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
     `identifier` is ``provider/model`` as in GitLab: the part before the first slash names the
     provider (an entry point of the group ``inhouse.providers``), the rest is the upstream's own
     name for the model. `options` are the provider's own settings, checked by the provider.
+    `deadlines` go before those of the feature. `max_concurrent` requests run at once, in each
+    process of the gateway; others queue.
     """
 
     name: str
@@ -53,6 +74,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     api_key: Secret = field(default_factory=Secret)
     options: dict[str, Any] = field(default_factory=dict[str, Any])
+    deadlines: DeadlineOverrides = field(default_factory=DeadlineOverrides)
+    max_concurrent: Annotated[int, Meta(ge=1, le=65536)] | None = None
     declared: bool = False
 
     @property
@@ -67,11 +90,33 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """Which deployments serve a feature, best first; or that nothing does."""
+    """Which deployments serve a feature; or that nothing does.
+
+    Without `weights` the deployments are asked in their order, best first. With them, one for each,
+    they are a group that shares the load in these proportions; one of weight 0 is asked only when
+    none of the others can answer. A route with a `team` holds for its members only.
+    """
 
     feature: Feature
+    team: str = ""
     deployments: tuple[str, ...] = ()
+    weights: tuple[Weight, ...] = ()
     disabled: bool = False
+    declared: bool = False
+
+
+class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What may be asked in one minute of the clock, all processes together; None is no limit."""
+
+    requests_per_minute: PerMinute | None = None
+    tokens_per_minute: PerMinute | None = None
+
+
+class Team(Struct, frozen=True, kw_only=True):
+    """Keys that share limits, and may have routes of their own."""
+
+    name: str
+    limits: Limits = field(default_factory=Limits)
     declared: bool = False
 
 
@@ -82,6 +127,8 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     role: Role
     digest: str
     models: tuple[str, ...] = ()
+    team: str = ""
+    limits: Limits = field(default_factory=Limits)
     declared: bool = False
     created_at: float = 0.0
 
@@ -91,7 +138,6 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-Seconds = Annotated[float, Meta(gt=0, le=3600)]
 Tokens = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
@@ -110,60 +156,130 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     generation_max_tokens: Annotated[
         Tokens, Meta(description="Longest generation where the caller names no limit.")
     ] = 2048
-    connect_timeout: Annotated[
-        Seconds, Meta(description="Seconds to connect to an upstream, TLS included.")
+    completion_connect_timeout: Annotated[
+        Seconds,
+        Meta(description="Seconds to connect to an upstream for a completion, TLS included."),
     ] = 5.0
-    first_byte_timeout: Annotated[
-        Seconds, Meta(description="Seconds until an upstream sends the first byte of its answer.")
-    ] = 60.0
-    between_bytes_timeout: Annotated[
-        Seconds, Meta(description="Longest silence in seconds in the middle of an answer.")
+    completion_first_token_timeout: Annotated[
+        Seconds, Meta(description="Seconds until the first token of a completion, queue included.")
+    ] = 10.0
+    completion_between_tokens_timeout: Annotated[
+        Seconds, Meta(description="Longest silence in seconds in the middle of a completion.")
+    ] = 5.0
+    completion_total_timeout: Annotated[
+        Seconds, Meta(description="Seconds that a completion may take in all.")
+    ] = 15.0
+    generation_connect_timeout: Annotated[
+        Seconds,
+        Meta(description="Seconds to connect to an upstream for a generation, TLS included."),
+    ] = 5.0
+    generation_first_token_timeout: Annotated[
+        Seconds, Meta(description="Seconds until the first token of a generation, queue included.")
     ] = 30.0
-    total_timeout: Annotated[
-        Seconds, Meta(description="Seconds that one request to an upstream may take in all.")
+    generation_between_tokens_timeout: Annotated[
+        Seconds, Meta(description="Longest silence in seconds in the middle of a generation.")
+    ] = 20.0
+    generation_total_timeout: Annotated[
+        Seconds, Meta(description="Seconds that a generation may take in all.")
+    ] = 120.0
+    chat_connect_timeout: Annotated[
+        Seconds,
+        Meta(description="Seconds to connect to an upstream for a chat answer, TLS included."),
+    ] = 5.0
+    chat_first_token_timeout: Annotated[
+        Seconds, Meta(description="Seconds until the first token of a chat answer, queue included.")
+    ] = 60.0
+    chat_between_tokens_timeout: Annotated[
+        Seconds, Meta(description="Longest silence in seconds in the middle of a chat answer.")
+    ] = 30.0
+    chat_total_timeout: Annotated[
+        Seconds, Meta(description="Seconds that a chat answer may take in all.")
     ] = 600.0
+    completion_superseding: Annotated[
+        bool,
+        Meta(description="Whether a completion ends the caller's earlier one for the same file."),
+    ] = True
+    max_queued: Annotated[
+        int,
+        Meta(ge=0, le=100_000, description="Requests that may wait for one busy deployment."),
+    ] = 200
     trace_days: Annotated[
         int, Meta(ge=1, le=3650, description="Days that trace rows are kept.")
     ] = 90
+
+    def deadlines(self, feature: Feature) -> Deadlines:
+        """Return the deadlines of a feature."""
+        match feature.top:
+            case Feature.COMPLETION:
+                return Deadlines(
+                    connect=self.completion_connect_timeout,
+                    first_token=self.completion_first_token_timeout,
+                    between_tokens=self.completion_between_tokens_timeout,
+                    total=self.completion_total_timeout,
+                )
+            case Feature.GENERATION:
+                return Deadlines(
+                    connect=self.generation_connect_timeout,
+                    first_token=self.generation_first_token_timeout,
+                    between_tokens=self.generation_between_tokens_timeout,
+                    total=self.generation_total_timeout,
+                )
+            case _:
+                return Deadlines(
+                    connect=self.chat_connect_timeout,
+                    first_token=self.chat_first_token_timeout,
+                    between_tokens=self.chat_between_tokens_timeout,
+                    total=self.chat_total_timeout,
+                )
 
 
 class Catalog(Struct, frozen=True, kw_only=True):
     """The registry as one immutable snapshot: what the hot path reads.
 
-    `keys` is indexed by digest. `revision` grows with each change.
+    `keys` is indexed by digest. `routes` are everybody's, `team_routes` those of one team.
+    `revision` grows with each change.
     """
 
     revision: int = 0
     deployments: dict[str, Deployment] = field(default_factory=dict[str, Deployment])
     routes: dict[Feature, Route] = field(default_factory=dict[Feature, Route])
+    team_routes: dict[tuple[str, Feature], Route] = field(
+        default_factory=dict[tuple[str, Feature], Route]
+    )
+    teams: dict[str, Team] = field(default_factory=dict[str, Team])
     keys: dict[str, ApiKey] = field(default_factory=dict[str, ApiKey])
     settings: Settings = field(default_factory=Settings)
 
-    def route(self, feature: Feature) -> Route | None:
-        """Return the route that holds for `feature`, its own or the inherited one."""
-        found = self.routes.get(feature)
-        if found is None and feature.parent is not None:
-            return self.route(feature.parent)
-        return found
+    def route(self, feature: Feature, team: str = "") -> Route | None:
+        """Return the route that holds for `feature`: the team's, else everybody's.
 
-    def serving(self, feature: Feature) -> tuple[Deployment, ...]:
-        """Return the deployments that serve `feature`, best first.
+        Of either, the feature's own goes before the one that it inherits.
+        """
+        if team:
+            found = self.team_routes.get((team, feature)) or (
+                self.team_routes.get((team, feature.top))
+            )
+            if found is not None:
+                return found
+        return self.routes.get(feature) or self.routes.get(feature.top)
+
+    def serving(self, feature: Feature, team: str = "") -> Route:
+        """Return the route of a feature that is served.
 
         Raises:
             UnknownModelError: the feature is disabled, has no route, or its route is empty.
 
         """
-        route = self.route(feature)
+        route = self.route(feature, team)
         if route is not None and route.disabled:
             raise UnknownModelError(f"The feature '{feature}' is disabled here.", param="model")
-        found = () if route is None else route.deployments
-        if not found:
+        if route is None or not route.deployments:
             raise UnknownModelError(
                 f"Nothing serves the feature '{feature}' yet. An administrator can assign it with:"
                 f" inhouse routes set {feature} DEPLOYMENT",
                 param="model",
             )
-        return tuple(self.deployments[name] for name in found)
+        return route
 
 
 class Declared(Struct, frozen=True, kw_only=True):
@@ -174,6 +290,7 @@ class Declared(Struct, frozen=True, kw_only=True):
 
     deployments: tuple[Deployment, ...] = ()
     routes: tuple[Route, ...] = ()
+    teams: tuple[Team, ...] = ()
     keys: tuple[ApiKey, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
 

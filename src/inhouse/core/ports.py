@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta, Served
 from inhouse.core.documents import Document
 from inhouse.core.prompt import Prompt
@@ -16,18 +16,35 @@ from inhouse.core.requests import Params
 from inhouse.core.trace import Trace
 
 
+class Egress(Protocol):
+    """Which connections this process may open."""
+
+    def check_place(self, host: str, port: int) -> None:
+        """Raise `UpstreamError` (FORBIDDEN) where no deployment or peer is at that place."""
+        ...
+
+    def check_address(self, host: str, port: int, address: str) -> None:
+        """Raise `UpstreamError` (FORBIDDEN) where `host` may not stand for this IP address."""
+        ...
+
+
 class ProviderContext(Struct, frozen=True, kw_only=True):
     """What a provider is built with.
 
-    `settings` returns the live settings. `cache` is a folder that may be lost at any time.
+    `cache` is a folder that may be lost at any time.
     `proxies` are the environment's proxy variables in lower case (``http_proxy`` …). `documents`
     reads a folder, less the files that its patterns exclude; it blocks, so call it in a thread.
+    `egress` decides on each connection; None lets everything pass but link-local addresses.
     """
 
-    settings: Callable[[], Settings]
     cache: PurePath
     proxies: Mapping[str, str]
     documents: Callable[[PurePath, Sequence[str]], Iterable[Document]] = lambda _root, _exclude: ()
+    egress: Egress | None = None
+
+
+Place = tuple[str, int]
+"""A host, in lower case, and a port."""
 
 
 class Provider(Protocol):
@@ -40,6 +57,20 @@ class Provider(Protocol):
 
     def check(self, deployment: Deployment) -> None:
         """Raise `ConfigError`, naming the field, where the deployment cannot work as written."""
+        ...
+
+    def takes_text(self, deployment: Deployment) -> bool:
+        """Tell whether the model takes rendered text (`Text`), or only `Messages`.
+
+        A provider may learn that from a refusal: its answer holds for the next prompt.
+        """
+        ...
+
+    def endpoints(self, deployment: Deployment) -> frozenset[Place]:
+        """Return where this deployment makes us connect to, credentials' servers included.
+
+        Empty where it cannot work as written.
+        """
         ...
 
     def stream(

@@ -6,15 +6,22 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from inhouse.core.catalog import Role
+from inhouse.core.catalog import Limits, Role
+from inhouse.core.deadlines import Deadlines
 
 
 class Caller(Struct, frozen=True):
-    """The authenticated user or service behind a request."""
+    """The authenticated user or service behind a request.
+
+    `limits` are those of the caller's key, `team_limits` those that the whole team shares.
+    """
 
     name: str
     role: Role
     models: tuple[str, ...] = ()
+    team: str = ""
+    limits: Limits = field(default_factory=Limits)
+    team_limits: Limits = field(default_factory=Limits)
 
     def may_use(self, model: str) -> bool:
         """Tell whether the caller's key allows the model, by feature or deployment name."""
@@ -27,7 +34,7 @@ class Params(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `extra` holds fields of the OpenAI dialect that inhouse only hands on (``response_format``,
     ``tools``, ``logit_bias`` …). `request_id` reaches the upstream as ``X-Request-ID``. `whole`
     says that nobody reads the answer before its end: a provider may then ask for it in one piece,
-    if a hang-up reaches its upstream all the same.
+    if a hang-up reaches its upstream all the same. `deadlines` are what is left for this attempt.
     """
 
     max_tokens: int | None = None
@@ -39,15 +46,20 @@ class Params(Struct, frozen=True, kw_only=True, omit_defaults=True):
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
     request_id: str = ""
     whole: bool = False
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
 
 class CompletionRequest(Struct, frozen=True, kw_only=True):
-    """Fill in at the cursor between `prefix` and `suffix`; `path` is relative to the project."""
+    """Fill in at the cursor between `prefix` and `suffix`; `path` is relative to the project.
+
+    `user` is whom the caller asks for, where one key stands for many.
+    """
 
     prefix: str
     suffix: str = ""
     path: str = ""
     language: str = ""
+    user: str = ""
     params: Params = field(default_factory=Params)
 
 

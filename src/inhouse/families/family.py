@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from inhouse.core.catalog import Feature
@@ -83,6 +84,22 @@ class Sentinels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     suffix: Annotated[str, Meta(min_length=1)]
     middle: str = ""
     source: Source
+
+    def conversing(self) -> Family:
+        """Return the family as it is asked where only messages are taken, no rendered text."""
+        texts = (CompletionMode.FIM, CompletionMode.TEXT)
+        if self.completion not in texts and self.generation is not GenerationMode.TEXT:
+            return self
+        return msgspec.structs.replace(
+            self,
+            completion=(
+                CompletionMode.INSTRUCTION if self.completion in texts else self.completion
+            ),
+            generation=(
+                GenerationMode.CHAT if self.generation is GenerationMode.TEXT else self.generation
+            ),
+            chat=True,
+        )
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -194,6 +211,22 @@ class Family(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if top is Feature.GENERATION:
             return self.generation is not GenerationMode.NONE
         return top is not Feature.CHAT or self.chat
+
+    def conversing(self) -> Family:
+        """Return the family as it is asked where only messages are taken, no rendered text."""
+        texts = (CompletionMode.FIM, CompletionMode.TEXT)
+        if self.completion not in texts and self.generation is not GenerationMode.TEXT:
+            return self
+        return msgspec.structs.replace(
+            self,
+            completion=(
+                CompletionMode.INSTRUCTION if self.completion in texts else self.completion
+            ),
+            generation=(
+                GenerationMode.CHAT if self.generation is GenerationMode.TEXT else self.generation
+            ),
+            chat=True,
+        )
 
     @property
     def tokens(self) -> tuple[str, ...]:

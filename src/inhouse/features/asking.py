@@ -33,18 +33,22 @@ UPSTREAM_STOPS = 4
 """Stop sequences that OpenAI's dialect allows, and vLLM takes; the rest are watched here."""
 
 Render = Callable[[Family, Budget], Rendered]
+Shape = Callable[[Family], Shaper]
+"""Makes what the text of one choice goes through, for a model of this family."""
 
 
 class _Shapers:
     """Makes what each choice's text goes through; knows the prompt once it is rendered."""
 
-    def __init__(self, shaper: Callable[[], Shaper]) -> None:
-        self._last = shaper
+    def __init__(self, shaper: Shape) -> None:
+        self._shaper = shaper
+        self._family: Family | None = None
         self._stops: tuple[str, ...] = ()
         self._disarmed: tuple[str, ...] = ()
 
-    def prepared(self, rendered: Rendered) -> Params:
+    def prepared(self, rendered: Rendered, family: Family) -> Params:
         """Take over the stop sequences that are too many for an upstream; return the params."""
+        self._family = family
         stops = rendered.params.stop
         self._stops, self._disarmed = stops[UPSTREAM_STOPS:], rendered.disarmed
         # What is shaped may be left before its end, so it is always asked for as a stream.
@@ -54,7 +58,10 @@ class _Shapers:
         """Return a shaper for one choice."""
         stops = [Stops(self._stops)] if self._stops else []
         restorer = [Restorer(self._disarmed)] if self._disarmed else []
-        return Chain(*stops, *restorer, self._last()) if stops or restorer else self._last()
+        if self._family is None:
+            raise RuntimeError("A delta came before its prompt was rendered.")
+        last = self._shaper(self._family)
+        return Chain(*stops, *restorer, last) if stops or restorer else last
 
 
 class Asking:
@@ -87,7 +94,7 @@ class Asking:
         *,
         output_tokens: int,
         render: Render,
-        shaper: Callable[[], Shaper],
+        shaper: Shape,
     ) -> AsyncGenerator[Delta]:
         """Yield the shaped answer of the first deployment that gives one, from a prompt that fits.
 
@@ -134,11 +141,13 @@ class Asking:
     ) -> Prepare:
         async def prepare(deployment: Deployment, provider: Provider) -> Asked:
             family = self._families.get(deployment.family)
+            if not provider.takes_text(deployment):
+                family = family.conversing()
             window = await self._windows.window(deployment, provider, family.window)
             budget = _scaled(self._budget(window, output_tokens), share)
             rendered = await _fitted(family, budget, deployment, provider, render)
             recording.estimated(budget.tokens(len(text_of(rendered.prompt))))
-            return Asked(rendered.prompt, shapers.prepared(rendered))
+            return Asked(rendered.prompt, shapers.prepared(rendered, family))
 
         return prepare
 

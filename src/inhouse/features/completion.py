@@ -30,5 +30,5 @@ class Completion:
             request.params,
             output_tokens=self._asking.settings.completion_max_tokens,
             render=lambda family, budget: render_completion(request, family, budget),
-            shaper=lambda: Trimmer(request.prefix, request.suffix),
+            shaper=lambda _: Trimmer(request.prefix, request.suffix),
         )

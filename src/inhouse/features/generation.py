@@ -30,5 +30,5 @@ class Generation:
             request.params,
             output_tokens=self._asking.settings.generation_max_tokens,
             render=lambda family, budget: render_generation(request, family, budget),
-            shaper=CodeOnly,
+            shaper=lambda _: CodeOnly(),
         )

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta, Deltas, Served, Usage
-from inhouse.core.ports import ProviderContext
+from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Prompt, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
@@ -55,6 +55,7 @@ class Script(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     window: Annotated[int, Meta(ge=1)] | None = None
     served: tuple[str, ...] = ()
     tokenizer: bool = True
+    takes_text: bool = True
 
 
 class Call:
@@ -108,6 +109,15 @@ class Scripted:
     def check(self, deployment: Deployment) -> None:
         """Raise ConfigError where the script cannot be read."""
         self._script(deployment)
+
+    def takes_text(self, deployment: Deployment) -> bool:
+        """Tell whether the script says that the model takes rendered text."""
+        return self._script(deployment).takes_text
+
+    def endpoints(self, deployment: Deployment) -> frozenset[Place]:
+        """Return nothing: no connection is made."""
+        del deployment
+        return frozenset()
 
     async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
         """Play the script, for each of ``n`` choices in turn."""

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import difflib
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from inhouse.core.catalog import Catalog, Deployment, Feature, Role
+from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.core.requests import Caller
 from inhouse.errors import ForbiddenError, UnknownModelError
 
 
-class Target(Struct, frozen=True):
-    """What a caller asked for, resolved: `model` as sent, the feature, deployments best first."""
+class Target(Struct, frozen=True, kw_only=True):
+    """What a caller asked for, resolved: `model` as sent, the feature, deployments best first.
+
+    `weights` are those of a group, one a deployment; empty where the order counts. `deadlines` are
+    what the request itself says.
+    """
 
     model: str
     feature: Feature
     deployments: tuple[Deployment, ...]
+    weights: tuple[int, ...] = ()
+    caller: Caller
+    deadlines: DeadlineOverrides = field(default_factory=DeadlineOverrides)
 
 
-def resolve(catalog: Catalog, model: str, caller: Caller, feature: Feature) -> Target:
+def resolve(
+    catalog: Catalog,
+    model: str,
+    caller: Caller,
+    feature: Feature,
+    deadlines: DeadlineOverrides | None = None,
+) -> Target:
     """Return what serves `model`: a feature's name, or a deployment's, asked as `feature`.
 
     Raises:
@@ -38,24 +52,39 @@ def resolve(catalog: Catalog, model: str, caller: Caller, feature: Feature) -> T
             f" {', '.join(caller.models)}.",
             param="model",
         )
+    deadlines = deadlines or DeadlineOverrides()
     deployment = catalog.deployments.get(model)
     if deployment is not None:
-        return Target(model, feature, (deployment,))
+        return Target(
+            model=model,
+            feature=feature,
+            deployments=(deployment,),
+            caller=caller,
+            deadlines=deadlines,
+        )
     try:
         feature = Feature(model)
     except ValueError:
         raise _unknown(catalog, model, caller) from None
-    return Target(model, feature, catalog.serving(feature))
+    route = catalog.serving(feature, caller.team)
+    return Target(
+        model=model,
+        feature=feature,
+        deployments=tuple(catalog.deployments[name] for name in route.deployments),
+        weights=route.weights,
+        caller=caller,
+        deadlines=deadlines,
+    )
 
 
 def usable(catalog: Catalog, caller: Caller) -> list[str]:
     """Return the model names that the caller may ask for: features that are served, deployments."""
-    features = [each.value for each in Feature if _is_served(catalog, each)]
+    features = [each.value for each in Feature if _is_served(catalog, each, caller.team)]
     return [name for name in [*features, *sorted(catalog.deployments)] if caller.may_use(name)]
 
 
-def _is_served(catalog: Catalog, feature: Feature) -> bool:
-    route = catalog.route(feature)
+def _is_served(catalog: Catalog, feature: Feature, team: str) -> bool:
+    route = catalog.route(feature, team)
     return route is not None and not route.disabled and bool(route.deployments)
 
 

@@ -1,6 +1,6 @@
 """Bytes to an upstream and back: our pooled HTTP/1.1 client."""
 
-from inhouse.transport.limits import MAX_CONNECTIONS, Timeouts
+from inhouse.transport.limits import MAX_CONNECTIONS
 from inhouse.transport.origin import header_block, split
 from inhouse.transport.proxy import Proxy, is_direct, parse_proxy, proxy_for
 from inhouse.transport.response import Response
@@ -11,7 +11,6 @@ __all__ = [
     "MAX_CONNECTIONS",
     "Proxy",
     "Response",
-    "Timeouts",
     "Tls",
     "Transport",
     "header_block",

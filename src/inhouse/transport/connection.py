@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
             return False
         self._response = response
         response.attach(self)
-        self._expect(min(self._loop.time() + response.timeouts.first_byte, response.expires))
+        self._expect(min(self._loop.time() + response.deadlines.first_token, response.expires))
         return True
 
     def ssl_object(self) -> ssl.SSLObject | None:
@@ -142,7 +142,9 @@ class Connection(asyncio.Protocol):
         response = self._response
         if self._transport is not None and response is not None:
             self._read_on()
-            self._expect(min(self._loop.time() + response.timeouts.between_bytes, response.expires))
+            self._expect(
+                min(self._loop.time() + response.deadlines.between_tokens, response.expires)
+            )
 
     def linger(self) -> None:
         """Read the answer's end for nobody, for a second at most."""
@@ -198,7 +200,7 @@ class Connection(asyncio.Protocol):
                 "did not answer in proper HTTP. Check scheme and port of the endpoint.",
             )
         elif response.begun:
-            deadline = self._loop.time() + response.timeouts.between_bytes
+            deadline = self._loop.time() + response.deadlines.between_tokens
             self._expect(min(deadline, response.expires))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -311,17 +313,17 @@ class Connection(asyncio.Protocol):
         elif self._deadline >= response.expires:
             self.fail(
                 UpstreamFailure.TIMEOUT,
-                f"did not finish within {response.timeouts.total:g} s (total_timeout).",
+                f"did not finish within {response.deadlines.total:g} s (total_timeout).",
             )
         elif not response.begun:
             self.fail(
                 UpstreamFailure.TIMEOUT,
-                f"did not begin to answer within {response.timeouts.first_byte:g} s"
-                " (first_byte_timeout). It may be overloaded.",
+                f"did not begin to answer within {response.deadlines.first_token:g} s"
+                " (first_token_timeout). It may be overloaded.",
             )
         else:
             self.fail(
                 UpstreamFailure.TIMEOUT,
-                f"fell silent for {response.timeouts.between_bytes:g} s in the middle of its"
-                " answer (between_bytes_timeout).",
+                f"fell silent for {response.deadlines.between_tokens:g} s in the middle of its"
+                " answer (between_tokens_timeout).",
             )

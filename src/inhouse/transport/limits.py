@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 HIGH_WATER = 256 * 1024
 """Bytes of an answer that wait unread before the connection is paused."""
 NOISE = 64 * 1024
@@ -20,16 +18,3 @@ LINGER_SECONDS = 1.0
 WAITERS = 1024
 """Requests that may wait for a connection to one upstream."""
 MAX_CONNECTIONS = 256
-
-
-class Timeouts(Struct, frozen=True, kw_only=True):
-    """Seconds that each phase of a request may take.
-
-    `connect` holds DNS, proxy and TLS. `first_byte` runs until the first byte of the body, since
-    many servers send the headers at once and think afterwards. `total` is all of it.
-    """
-
-    connect: float = 5.0
-    first_byte: float = 60.0
-    between_bytes: float = 30.0
-    total: float = 600.0

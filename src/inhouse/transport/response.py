@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from inhouse.core.deadlines import Deadlines
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.transport.limits import HIGH_WATER, Timeouts
+from inhouse.transport.limits import HIGH_WATER
 
 
 class Line(Protocol):
@@ -46,16 +47,16 @@ class Response:
         "_size",
         "_waiter",
         "begun",
+        "deadlines",
         "expires",
         "place",
         "status",
-        "timeouts",
     )
 
-    def __init__(self, place: str, timeouts: Timeouts, expires: float) -> None:
+    def __init__(self, place: str, deadlines: Deadlines, expires: float) -> None:
         """Expect an answer from `place`, complete by the loop time `expires`."""
         self.place = place
-        self.timeouts = timeouts
+        self.deadlines = deadlines
         self.expires = expires
         self.status = 0
         self.begun = False

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 
+from inhouse.core.deadlines import Deadlines
+from inhouse.core.ports import Egress
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport.connection import Connection
 from inhouse.transport.dialling import dial
-from inhouse.transport.limits import MAX_CONNECTIONS, Timeouts
+from inhouse.transport.limits import MAX_CONNECTIONS
 from inhouse.transport.origin import Origin, prepared
 from inhouse.transport.pool import Pool
 from inhouse.transport.proxy import Proxy
 from inhouse.transport.response import Response
 from inhouse.transport.tls import Contexts, Tls
 
-_DEFAULT = Timeouts()
+_DEFAULT = Deadlines()
 
 
 class Transport:
     """Sends requests over pooled connections; belongs to one event loop."""
 
-    def __init__(self) -> None:
-        """Open nothing yet."""
+    def __init__(self, egress: Egress | None = None) -> None:
+        """Open nothing yet; `egress` decides which connections may be opened."""
+        self._egress = egress
         self._pools: dict[Origin, Pool] = {}
         self._contexts = Contexts()
 
@@ -34,7 +37,7 @@ class Transport:
         *,
         tls: Tls | None = None,
         proxy: Proxy | None = None,
-        timeouts: Timeouts = _DEFAULT,
+        deadlines: Deadlines = _DEFAULT,
         max_connections: int = MAX_CONNECTIONS,
     ) -> Response:
         """Send a request and return its answer as soon as status and headers are there.
@@ -53,11 +56,11 @@ class Transport:
         if pool is None:
             pool = self._pool(origin)
         pool.limit = max_connections
-        expires = asyncio.get_running_loop().time() + timeouts.total
-        response = Response(origin.place, timeouts, expires)
+        expires = asyncio.get_running_loop().time() + deadlines.total
+        response = Response(origin.place, deadlines, expires)
         connection = pool.take()
         while connection is None or not connection.send(message, response):
-            connection = pool.take() or await self._fresh(pool, origin, timeouts)
+            connection = pool.take() or await self._fresh(pool, origin, deadlines)
         await response.head()
         if origin.secure:
             self._contexts.remember(origin.tls, origin.host, connection.ssl_object())
@@ -74,9 +77,9 @@ class Transport:
         # Transports tell of their end one turn of the loop later.
         await asyncio.sleep(0)
 
-    async def _fresh(self, pool: Pool, origin: Origin, timeouts: Timeouts) -> Connection:
-        patience = min(timeouts.first_byte, timeouts.total)
-        connection = await pool.get(min(timeouts.connect, timeouts.total), patience)
+    async def _fresh(self, pool: Pool, origin: Origin, deadlines: Deadlines) -> Connection:
+        patience = min(deadlines.first_token, deadlines.total)
+        connection = await pool.get(min(deadlines.connect, deadlines.total), patience)
         if connection.closed:
             raise UpstreamError(
                 UpstreamFailure.CLOSED, f"{origin.place} closes each connection at once."

@@ -26,7 +26,7 @@ def refused(
     upstream: Upstream, found: Refusal, prompt: str, header: Callable[[str], str]
 ) -> UpstreamError:
     """Return the error for a refusal; quotes the upstream without key and prompt."""
-    said = quote(found.said, upstream.secrets, prompt)
+    said = quote(found.said, upstream.connecting.secrets, prompt)
     failure, what = found.failure, _ADVICE.get(found.failure, "")
     if 300 <= found.status < 400:
         target = urlsplit(header("location"))

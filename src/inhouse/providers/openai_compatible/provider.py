@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta, Deltas, Served
-from inhouse.core.ports import ProviderContext
+from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Fim, Messages, Prompt, Text, text_of
 from inhouse.core.requests import Params
-from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
 from inhouse.providers.openai_compatible.address import root
 from inhouse.providers.openai_compatible.events import LARGEST_ANSWER, Events
 from inhouse.providers.openai_compatible.failures import (
@@ -25,7 +25,7 @@ from inhouse.providers.openai_compatible.failures import (
     refused,
 )
 from inhouse.providers.openai_compatible.upstream import Upstream
-from inhouse.transport import Response, Timeouts, Transport
+from inhouse.transport import Response, Transport
 from inhouse.wire.decoding import UNREADABLE
 from inhouse.wire.openai.listing import models, tokenize_body, tokens
 from inhouse.wire.openai.outbound import (
@@ -49,18 +49,28 @@ class OpenAICompatible:
     def __init__(self, context: ProviderContext) -> None:
         """Open nothing yet."""
         self._context = context
-        self._transport = Transport()
+        self._transport = Transport(context.egress)
         self._upstreams: dict[str, Upstream] = {}
-        self._settings: Settings | None = None
-        self._timeouts = self._patient = Timeouts()
 
     def check(self, deployment: Deployment) -> None:
         """Raise ConfigError, naming the field, where the deployment cannot work as written."""
-        Upstream(deployment, self._context).check()
+        Upstream(deployment, self._context).connecting.check()
 
     def remarks(self, deployment: Deployment) -> list[str]:
         """Return what works but should be written otherwise, as far as requests have shown."""
         return list(self._upstream(deployment).remarks)
+
+    def takes_text(self, deployment: Deployment) -> bool:
+        """Tell whether the model takes rendered text: so far, always."""
+        del deployment
+        return True
+
+    def endpoints(self, deployment: Deployment) -> frozenset[Place]:
+        """Return the place of the deployment's endpoint."""
+        try:
+            return self._upstream(deployment).connecting.endpoints
+        except ConfigError:
+            return frozenset()
 
     async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
         """Ask the model and yield its answer piece by piece; closing it hangs up at once."""
@@ -192,31 +202,13 @@ class OpenAICompatible:
     async def _send(
         self, upstream: Upstream, method: str, url: str, body: bytes, params: Params
     ) -> Response:
-        headers, request_id = upstream.headers, params.request_id
-        if request_id and request_id.isascii() and request_id.isprintable():
-            headers += b"x-request-id: %b\r\n" % request_id.encode()
-        settings = self._context.settings()
-        if settings is not self._settings:
-            self._settings = settings
-            self._timeouts = Timeouts(
-                connect=settings.connect_timeout,
-                first_byte=settings.first_byte_timeout,
-                between_bytes=settings.between_bytes_timeout,
-                total=settings.total_timeout,
-            )
-            # Of an answer in one piece the first byte comes when the last token is there.
-            self._patient = msgspec.structs.replace(
-                self._timeouts, first_byte=settings.total_timeout
-            )
-        return await self._transport.request(
+        return await upstream.connecting.request(
+            self._transport,
             method,
             url,
-            headers,
-            body,
-            tls=upstream.tls,
-            proxy=upstream.proxy,
-            timeouts=self._patient if params.whole else self._timeouts,
-            max_connections=upstream.max_connections,
+            headers=upstream.authorization,
+            body=body,
+            params=params,
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta, Served, Usage
-from inhouse.core.ports import ProviderContext
+from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Fim, Messages, Prompt, Text
 from inhouse.core.requests import Params
 from inhouse.errors import UpstreamError, UpstreamFailure
@@ -44,6 +44,16 @@ class Repository:
     def check(self, deployment: Deployment) -> None:
         """Raise `ConfigError` where identifier, endpoint or options cannot work as written."""
         read_folder(deployment)
+
+    def takes_text(self, deployment: Deployment) -> bool:
+        """Tell that no rendered text is needed: holes are taken as they are."""
+        del deployment
+        return True
+
+    def endpoints(self, deployment: Deployment) -> frozenset[Place]:
+        """Return nothing: no connection is made."""
+        del deployment
+        return frozenset()
 
     async def stream(
         self, deployment: Deployment, prompt: Prompt, params: Params

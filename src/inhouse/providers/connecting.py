@@ -1,0 +1,176 @@
+"""How a deployment's upstream is reached: what every provider over HTTP has in common."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Mapping
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from inhouse import __version__
+from inhouse.core.catalog import Deployment
+from inhouse.core.ports import Place, ProviderContext
+from inhouse.core.requests import Params
+from inhouse.errors import ConfigError, UpstreamError
+from inhouse.transport import (
+    MAX_CONNECTIONS,
+    Proxy,
+    Response,
+    Tls,
+    Transport,
+    header_block,
+    parse_proxy,
+    proxy_for,
+    split,
+)
+
+
+class HttpOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``[deployments.options]`` may hold for every provider over HTTP; paths are of PEM files.
+
+    `headers` go along with every request, and are no place for secrets. `proxy` overrides the
+    environment's, an empty one means none. `window` is read by whoever budgets prompts.
+    """
+
+    ca_file: str = ""
+    client_cert_file: str = ""
+    client_key_file: str = ""
+    window: Annotated[int, Meta(ge=1)] | None = None
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    proxy: str | None = None
+    max_connections: Annotated[int, Meta(ge=1, le=65536)] = MAX_CONNECTIONS
+
+
+Options = TypeVar("Options", bound=HttpOptions)
+
+
+def read_options(deployment: Deployment, kind: type[Options]) -> Options:
+    """Return a deployment's options; raises `ConfigError`, which names the field."""
+    try:
+        return msgspec.convert(deployment.options, kind)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        raise fault(deployment, f"options{path.rstrip('`')}", what) from None
+
+
+def fault(deployment: Deployment, name: str, what: str) -> ConfigError:
+    """Return the error for the field `name` of a deployment."""
+    return ConfigError(f"The deployment '{deployment.name}': {name}: {what}.", param=name)
+
+
+@contextlib.contextmanager
+def blaming(deployment: Deployment) -> Generator[None]:
+    """Note in each `UpstreamError` of the block whose upstream it was."""
+    try:
+        yield
+    except UpstreamError as error:
+        error.deployment = deployment.name
+        raise
+
+
+class Connecting:
+    """Constants of every request to one deployment's upstream, from its address and options.
+
+    `place` is ``host:port``, as messages name it. `secrets` must not be quoted from its answers.
+    """
+
+    def __init__(
+        self, deployment: Deployment, options: HttpOptions, context: ProviderContext, base: str
+    ) -> None:
+        """`base` is a URL on the upstream's host; raises `ConfigError`, which names the field."""
+        self._deployment = deployment
+        try:
+            scheme, host, port, _ = split(base)
+        except ValueError as error:
+            raise fault(deployment, "endpoint", str(error)) from None
+        self.place = f"{host}:{port}"
+        self.tls = Tls(
+            ca_file=options.ca_file,
+            client_cert_file=options.client_cert_file,
+            client_key_file=options.client_key_file,
+        )
+        self.proxy = _proxy(deployment, options, context, (scheme, host, port))
+        self.endpoints: frozenset[Place] = frozenset({(host.lower(), port)})
+        self.secrets = [deployment.api_key.reveal(), *options.headers.values()]
+        self._max_connections = options.max_connections
+        self._headers = _headers(deployment, options)
+
+    def check(self) -> None:
+        """Raise `ConfigError` where a certificate cannot be used; reads files."""
+        # Reading the system's authorities takes 20 ms, and is no fault of the deployment's.
+        if self.tls == Tls():
+            return
+        if (found := self.tls.fault()) is not None:
+            name, _, what = found.partition(": ")
+            raise fault(self._deployment, f"options.{name}", what)
+
+    def secret_header(self, name: str, value: str) -> bytes:
+        """Return a header field with the deployment's key; raises `ConfigError` where it cannot."""
+        try:
+            return header_block({name: value})
+        except (ValueError, UnicodeEncodeError):
+            raise fault(
+                self._deployment,
+                "api_key",
+                "it has a character that HTTP forbids; was it copied whole?",
+            ) from None
+
+    async def request(
+        self,
+        transport: Transport,
+        method: str,
+        url: str,
+        *,
+        headers: bytes = b"",
+        body: bytes = b"",
+        params: Params,
+    ) -> Response:
+        """Send a request with the constant headers and `headers`; raises `UpstreamError`."""
+        fields = self._headers + headers
+        request_id = params.request_id
+        if request_id and request_id.isascii() and request_id.isprintable():
+            fields += b"x-request-id: %b\r\n" % request_id.encode()
+        deadlines = params.deadlines
+        if params.whole:
+            # Of an answer in one piece the first byte comes when the last token is there.
+            deadlines = msgspec.structs.replace(deadlines, first_token=deadlines.total)
+        return await transport.request(
+            method,
+            url,
+            fields,
+            body,
+            tls=self.tls,
+            proxy=self.proxy,
+            deadlines=deadlines,
+            max_connections=self._max_connections,
+        )
+
+
+def _proxy(
+    deployment: Deployment,
+    options: HttpOptions,
+    context: ProviderContext,
+    address: tuple[str, str, int],
+) -> Proxy | None:
+    try:
+        if options.proxy is not None:
+            return parse_proxy(options.proxy) if options.proxy else None
+        return proxy_for(*address, context.proxies)
+    except ValueError as error:
+        where = "options.proxy" if options.proxy is not None else "the environment's proxy"
+        raise fault(deployment, where, str(error)) from None
+
+
+def _headers(deployment: Deployment, options: HttpOptions) -> bytes:
+    headers: Mapping[str, str] = {
+        "accept": "text/event-stream, application/json",
+        "content-type": "application/json",
+        "user-agent": f"inhouse/{__version__}",
+        **{name.lower(): value for name, value in options.headers.items()},
+    }
+    try:
+        return header_block(headers)
+    except ValueError as error:
+        raise fault(deployment, "options.headers", str(error)) from None
