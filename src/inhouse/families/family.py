@@ -85,22 +85,6 @@ class Sentinels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     middle: str = ""
     source: Source
 
-    def conversing(self) -> Family:
-        """Return the family as it is asked where only messages are taken, no rendered text."""
-        texts = (CompletionMode.FIM, CompletionMode.TEXT)
-        if self.completion not in texts and self.generation is not GenerationMode.TEXT:
-            return self
-        return msgspec.structs.replace(
-            self,
-            completion=(
-                CompletionMode.INSTRUCTION if self.completion in texts else self.completion
-            ),
-            generation=(
-                GenerationMode.CHAT if self.generation is GenerationMode.TEXT else self.generation
-            ),
-            chat=True,
-        )
-
     @property
     def tokens(self) -> tuple[str, ...]:
         """The sentinels without their blanks, as the tokenizer knows them."""
