@@ -114,6 +114,8 @@ class UpstreamFailure(StrEnum):
     NOT_READY = "not_ready"
     MISCONFIGURED = "misconfigured"
     CONTENT_FILTER = "content_filter"
+    MESSAGES_ONLY = "messages_only"
+    """It takes no rendered text, as has just been learned: ask it again with messages."""
     FORBIDDEN = "forbidden"
     """Our own egress policy does not let us connect there."""
     RESTING = "resting"

@@ -58,6 +58,7 @@ class Gateway:
             ProviderContext(
                 cache=config.cache_folder,
                 proxies=config.proxies,
+                environment=config.platform,
                 documents=lambda root, exclude: files.read(Path(root), exclude),
             )
         )

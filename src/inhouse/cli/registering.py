@@ -23,6 +23,7 @@ def providers(configured: config.Config) -> Providers:
         ProviderContext(
             cache=configured.cache_folder,
             proxies=configured.proxies,
+            environment=configured.platform,
             documents=lambda root, exclude: files.read(Path(root), exclude),
         )
     )

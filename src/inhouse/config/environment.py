@@ -32,11 +32,21 @@ VARIABLES = (
     Variable("HTTPS_PROXY", "Proxy for upstreams at `https://` URLs."),
     Variable("ALL_PROXY", "Proxy for upstreams where the one of their scheme is not set."),
     Variable("NO_PROXY", "Hosts that are asked without a proxy, separated by commas."),
+    Variable("AZURE_TENANT_ID", "Azure workload identity: the directory, as its webhook sets it."),
+    Variable("AZURE_CLIENT_ID", "Azure workload identity: the application, likewise."),
+    Variable("AZURE_FEDERATED_TOKEN_FILE", "Azure workload identity: file of the pod's own token."),
+    Variable("AZURE_AUTHORITY_HOST", "Where Azure's tokens are issued; else by the endpoint."),
+    Variable("IDENTITY_ENDPOINT", "Azure managed identity: where App Service or Arc issue tokens."),
+    Variable("IDENTITY_HEADER", "Azure managed identity: what App Service wants to be shown."),
+    Variable("IMDS_ENDPOINT", "Azure managed identity: set on machines that Arc manages."),
     Variable("XDG_CONFIG_HOME", "Where `inhouse/inhouse.toml` is looked for; else `~/.config`."),
     Variable("XDG_STATE_HOME", "Where the store is made by default; else `~/.local/state`."),
     Variable("XDG_CACHE_HOME", "Where indexes are cached; else `~/.cache`."),
 )
 """Every variable that is read, but those that a configuration names itself with ``env:``."""
+
+PLATFORM_PREFIXES = ("AZURE_", "IDENTITY_", "IMDS_")
+"""Of the variables above, those that a platform sets for providers to read."""
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -50,6 +60,12 @@ def proxies(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the proxy variables in lower case; lower case wins, as in curl."""
     found = {name: environ.get(name) or environ.get(name.upper(), "") for name in PROXIES}
     return {name: value for name, value in found.items() if value}
+
+
+def platform(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a platform tells the providers: who this process is, and where to prove it."""
+    names = [each.name for each in VARIABLES if each.name.startswith(PLATFORM_PREFIXES)]
+    return {name: environ[name] for name in names if environ.get(name)}
 
 
 def home(environ: Mapping[str, str]) -> Path:

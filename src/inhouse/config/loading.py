@@ -15,6 +15,7 @@ from inhouse.config.environment import (
     config_folder,
     environment,
     expanded,
+    platform,
     proxies,
     state_folder,
 )
@@ -64,6 +65,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         secret_key=_secret_key(environ),
         key_file=Path(store.key_file),
         proxies=proxies(environ),
+        platform=platform(environ),
         client=_client(server, environ),
         config_folder=config_folder(environ),
         cache_folder=cache_folder(environ),

@@ -165,7 +165,8 @@ class Config(Struct, frozen=True, kw_only=True):
 
     `path` is the file that was read, None where there is none. `families` is a folder.
     `secret_key` seals upstream keys; where it is None, `key_file` does. `proxies` are the
-    environment's proxy variables in lower case. The three folders are inhouse's own under XDG's.
+    environment's proxy variables in lower case, `platform` those by which a platform tells who we
+    are. The three folders are inhouse's own under XDG's.
     """
 
     path: Path | None
@@ -178,6 +179,7 @@ class Config(Struct, frozen=True, kw_only=True):
     secret_key: Secret | None
     key_file: Path
     proxies: dict[str, str]
+    platform: dict[str, str]
     client: Client
     config_folder: Path
     cache_folder: Path

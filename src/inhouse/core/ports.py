@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from pathlib import PurePath
 from typing import Protocol, runtime_checkable
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta, Served
@@ -35,12 +35,14 @@ class ProviderContext(Struct, frozen=True, kw_only=True):
     `proxies` are the environment's proxy variables in lower case (``http_proxy`` …). `documents`
     reads a folder, less the files that its patterns exclude; it blocks, so call it in a thread.
     `egress` decides on each connection; None lets everything pass but link-local addresses.
+    `environment` holds the variables by which platforms tell a process who it is; one is a secret.
     """
 
     cache: PurePath
     proxies: Mapping[str, str]
     documents: Callable[[PurePath, Sequence[str]], Iterable[Document]] = lambda _root, _exclude: ()
     egress: Egress | None = None
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 Place = tuple[str, int]
