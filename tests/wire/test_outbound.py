@@ -82,8 +82,10 @@ def test_sends_every_param() -> None:
 
 
 def test_leaves_out_what_an_upstream_does_not_take() -> None:
-    habits = Habits(stream_options=False, max_completion_tokens=True, skip_special_tokens=False)
-    params = Params(max_tokens=5, extra={"stream_options": {"include_usage": True}})
+    left_out = frozenset({"stream_options", "skip_special_tokens", "temperature", "top_k"})
+    habits = Habits(left_out=left_out, max_completion_tokens=True)
+    extra = {"stream_options": {"include_usage": True}, "top_k": 5}
+    params = Params(max_tokens=5, temperature=0.5, extra=extra)
     assert json.loads(completion_body("m", "text", params, habits)) == {
         "model": "m",
         "prompt": "text",
@@ -217,6 +219,20 @@ def test_is_not_finished_while_a_choice_is_open() -> None:
     assert not read(chunk("a", finish_reason="stop"), second)[1].finished
     assert read(chunk("a", finish_reason="stop"))[1].finished
     assert read("[DONE]")[1].finished
+
+
+def test_an_annotation_behind_the_end_opens_nothing_again() -> None:
+    annotation = {"index": 0, "content_filter_results": {"hate": {"filtered": False}}}
+    deltas, reading = read(
+        {"choices": [], "prompt_filter_results": [{"prompt_index": 0}], "id": "", "model": ""},
+        chat({"role": "assistant", "content": ""}),
+        chat({"content": "a"}),
+        chat({}, finish_reason="stop"),
+        {"choices": [annotation | {"content_filter_offsets": {"start_offset": 0}, "delta": {}}]},
+        {"choices": [annotation | {"finish_reason": None}]},
+    )
+    assert deltas == [Delta(text="a"), Delta(finish_reason="stop")]
+    assert reading.finished
 
 
 def test_passes_over_events_that_hold_nothing() -> None:

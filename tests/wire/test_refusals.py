@@ -84,6 +84,52 @@ VLLM_ECHO = {
         "code": 400,
     }
 }
+AZURE_FILTER = {
+    "error": {
+        "message": "The response was filtered due to the prompt triggering the policy.",
+        "type": None,
+        "param": "prompt",
+        "code": "content_filter",
+        "status": 400,
+        "innererror": {
+            "code": "ResponsibleAIPolicyViolation",
+            "content_filter_result": {
+                "hate": {"filtered": False, "severity": "safe"},
+                "violence": {"filtered": True, "severity": "high"},
+                "jailbreak": {"filtered": True, "detected": True},
+                "custom": 7,
+            },
+        },
+    }
+}
+AZURE_CHAT = {
+    "error": {
+        "code": "OperationNotSupported",
+        "message": "The completion operation does not work with the specified model, gpt-4o. Please"
+        " choose different model and try again.",
+    }
+}
+AZURE_TEXT = {
+    "error": {
+        "code": "OperationNotSupported",
+        "message": "The chatCompletion operation does not work with the specified model, ada.",
+    }
+}
+OPENAI_CHAT = {
+    "error": {
+        "message": "This is a chat model and not supported in the v1/completions endpoint. Did you"
+        " mean to use v1/chat/completions?",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": None,
+    }
+}
+AZURE_MODEL = {
+    "error": {
+        "code": "DeploymentNotFound",
+        "message": "The API deployment for this resource does not exist.",
+    }
+}
 F = UpstreamFailure
 
 
@@ -115,6 +161,11 @@ F = UpstreamFailure
         (200, {"error": {"message": "too slow", "code": 429}}, F.RATE_LIMITED),
         (200, {"error": "Model is overloaded", "error_type": "overloaded"}, F.SERVER),
         (200, LLAMA_CONTEXT, F.CONTEXT_LENGTH),
+        (400, AZURE_FILTER, F.CONTENT_FILTER),
+        (400, AZURE_CHAT, F.MESSAGES_ONLY),
+        (400, AZURE_TEXT, F.BAD_REQUEST),
+        (404, OPENAI_CHAT, F.MESSAGES_ONLY),
+        (404, AZURE_MODEL, F.UNKNOWN_MODEL),
     ],
 )
 def test_knows_what_a_refusal_means(status: int, body: Any, failure: UpstreamFailure) -> None:
@@ -138,6 +189,12 @@ def test_knows_what_a_refusal_means(status: int, body: Any, failure: UpstreamFai
 def test_tells_an_unknown_route_from_an_unknown_model(body: Any, no_route: bool) -> None:
     raw = body if isinstance(body, str) else json.dumps(body)
     assert refusal(404, raw.encode()).no_route is no_route
+
+
+def test_names_what_a_content_filter_found() -> None:
+    found = refusal(400, json.dumps(AZURE_FILTER).encode())
+    assert found.filtered == ("violence", "jailbreak")
+    assert found.kind == "content_filter"
 
 
 @pytest.mark.parametrize("body", [FASTAPI, VLLM_ECHO])
@@ -186,7 +243,9 @@ def test_reads_any_refusal(status: int, body: bytes) -> None:
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["error", "message", "code", "type", "detail", "loc", "msg"]),
+                st.sampled_from(
+                    ["error", "message", "code", "type", "detail", "loc", "msg", "innererror"]
+                ),
                 inner,
             )
         ),

@@ -12,11 +12,11 @@ from inhouse.core.delta import Delta
 from inhouse.core.ports import Provider
 from inhouse.core.prompt import Messages, Prompt, text_of
 from inhouse.core.requests import Params
+from inhouse.core.stops import Stops
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.families import Families, Family
 from inhouse.features.restoring import Restorer
 from inhouse.features.shaping import Chain, Shaper, shaped
-from inhouse.features.stops import Stops
 from inhouse.prompts import MESSAGE_TOKENS, Budget, Rendered
 from inhouse.records.recording import Recording
 from inhouse.routing.router import Asked, Prepare, Router

@@ -23,11 +23,14 @@ _ALL = -1
 
 
 class Habits(Struct, frozen=True, kw_only=True):
-    """What an upstream wants otherwise than most; learned from its refusals."""
+    """What an upstream wants otherwise than most; learned from its refusals.
 
-    stream_options: bool = True
+    Fields of the names in `left_out` are not sent. `max_completion_tokens` claims that this is what
+    it calls ``max_tokens``.
+    """
+
+    left_out: frozenset[str] = frozenset()
     max_completion_tokens: bool = False
-    skip_special_tokens: bool = True
 
 
 DEFAULT_HABITS = Habits()
@@ -51,16 +54,15 @@ def completion_body(
     (``<|file_sep|>``) never matches; others do not know the field.
     """
     fields = _fields(params, habits) | {"model": model, "prompt": text}
-    if habits.skip_special_tokens:
-        fields.setdefault("skip_special_tokens", False)
-    return _encode(fields)
+    fields.setdefault("skip_special_tokens", False)
+    return _encoded(fields, habits)
 
 
 def chat_body(
     model: str, messages: Sequence[Message], params: Params, habits: Habits = DEFAULT_HABITS
 ) -> bytes:
     """Return the JSON for ``/v1/chat/completions``; see `completion_body`."""
-    return _encode(_fields(params, habits) | {"model": model, "messages": messages})
+    return _encoded(_fields(params, habits) | {"model": model, "messages": messages}, habits)
 
 
 def _fields(params: Params, habits: Habits) -> dict[str, Any]:
@@ -83,9 +85,14 @@ def _fields(params: Params, habits: Habits) -> dict[str, Any]:
         fields.pop("stream", None)
         return fields
     fields["stream"] = True
-    if habits.stream_options:
-        fields["stream_options"] = {"include_usage": True}
+    fields["stream_options"] = {"include_usage": True}
     return fields
+
+
+def _encoded(fields: dict[str, Any], habits: Habits) -> bytes:
+    for name in habits.left_out:
+        fields.pop(name, None)
+    return _encode(fields)
 
 
 class _Details(Struct):
@@ -135,6 +142,7 @@ class Reading:
         """Whether any event held a choice."""
         self._usages: dict[int, _Usage] = {}
         self._open: set[int] = set()
+        self._ended: set[int] = set()
 
     @property
     def finished(self) -> bool:
@@ -183,7 +191,9 @@ class Reading:
         self.answered = True
         if choice.finish_reason:
             self._open.discard(index)
-        else:
+            self._ended.add(index)
+        elif index not in self._ended:
+            # Azure's asynchronous filter annotates a choice behind its end.
             self._open.add(index)
         message = choice.delta or choice.message
         if message is None:

@@ -2,7 +2,8 @@
 
 Known shapes: OpenAI and vLLM ``{"error": {"message", "type", "param", "code"}}``, llama.cpp (its
 code is a number), TGI ``{"error": "…", "error_type"}``, older vLLM ``{"object": "error",
-"message"}``, FastAPI ``{"detail": "…" | [{"loc", "msg"}]}``, a proxy's HTML, plain text.
+"message"}``, FastAPI ``{"detail": "…" | [{"loc", "msg"}]}``, Azure, which says in
+``error.innererror`` what its content filter found, a proxy's HTML, plain text.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec import Struct
@@ -36,6 +37,12 @@ _NO_MODEL = re.compile(
     r"(?:invalid|unknown|no such) model|model\b.{0,200}(?:does not exist|not found|not exist)",
     re.IGNORECASE,
 )
+_CHAT_ONLY = re.compile(
+    r"\bis a chat model|not supported in the v1/completions|(?<![a-z])completion operation does not"
+    r"|does not support (?:the )?(?:text |legacy )?completions?\b",
+    re.IGNORECASE,
+)
+_FILTER_CODES = {"content_filter", "ResponsibleAIPolicyViolation"}
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _ECHO = re.compile(r"""['"]input['"]\s*:.*""", re.DOTALL)
 
@@ -43,25 +50,36 @@ _ECHO = re.compile(r"""['"]input['"]\s*:.*""", re.DOTALL)
 class Refusal(Struct, frozen=True, kw_only=True):
     """An upstream's answer that is none.
 
-    `said` are its own words, one line, which may hold anything. `no_route` claims that the address
-    is wrong, not the model.
+    `said` are its own words, one line, which may hold anything; `kind` is its word for programs.
+    `no_route` claims that the address is wrong, not the model. `filtered` names what a content
+    filter found.
     """
 
     failure: UpstreamFailure
     said: str = ""
+    kind: str = ""
     param: str | None = None
     status: int
     no_route: bool = False
+    filtered: tuple[str, ...] = ()
 
 
 def refusal(status: int, body: bytes) -> Refusal:
     """Read a refusal; `status` is HTTP's, or 200 for an error inside of an answer."""
-    said, kind, param, code = _words(body)
+    said, kind, param, code, filtered = _words(body)
     if status < 300:
         status = code or 500
     no_route = status in {404, 405} and not _MODEL.search(f"{kind} {said}")
     failure = _failure(status, said, kind, param)
-    return Refusal(failure=failure, said=said, param=param, status=status, no_route=no_route)
+    return Refusal(
+        failure=failure,
+        said=said,
+        kind=kind,
+        param=param,
+        status=status,
+        no_route=no_route,
+        filtered=filtered,
+    )
 
 
 def _failure(status: int, said: str, kind: str, param: str | None) -> UpstreamFailure:
@@ -69,8 +87,12 @@ def _failure(status: int, said: str, kind: str, param: str | None) -> UpstreamFa
         return UpstreamFailure.AUTHENTICATION
     if status == 429:
         return UpstreamFailure.RATE_LIMITED
+    if kind in _FILTER_CODES:
+        return UpstreamFailure.CONTENT_FILTER
     if kind in _CONTEXT_CODES or param == "input_tokens" or _CONTEXT.search(said):
         return UpstreamFailure.CONTEXT_LENGTH
+    if status in {400, 404} and _CHAT_ONLY.search(said):
+        return UpstreamFailure.MESSAGES_ONLY
     if status == 404:
         return UpstreamFailure.UNKNOWN_MODEL
     if status == 503 and "loading" in said.lower():
@@ -86,31 +108,57 @@ def _failure(status: int, said: str, kind: str, param: str | None) -> UpstreamFa
     return UpstreamFailure.BAD_REQUEST
 
 
-def _words(body: bytes) -> tuple[str, str, str | None, int | None]:
-    """Return the message, the machine word, the parameter and the numeric code of an error body."""
+class _Words(NamedTuple):
+    """What an error body says: message, machine word, parameter, numeric code, filter's finds."""
+
+    said: str
+    kind: str = ""
+    param: str | None = None
+    code: int | None = None
+    filtered: tuple[str, ...] = ()
+
+
+def _words(body: bytes) -> _Words:
     try:
         found: Any = msgspec.json.decode(body)
     except UNREADABLE:
-        return _one_line(_plain(body)), "", None, None
+        return _Words(_one_line(_plain(body)))
     if isinstance(found, list) and found:
         found = cast(list[Any], found)[0]
     if not isinstance(found, dict):
-        return _one_line(str(cast(object, found))), "", None, None
+        return _Words(_one_line(str(cast(object, found))))
     outer = cast(dict[str, Any], found)
     inner = outer.get("error")
     error = cast(dict[str, Any], inner) if isinstance(inner, dict) else outer
     message = error.get("message") or (inner if isinstance(inner, str) else _detail(outer))
     code = error.get("code")
     words = (code, error.get("type"), outer.get("error_type"))
-    kind = next((word for word in words if isinstance(word, str)), "")
+    kind = next((word for word in words if isinstance(word, str) and word), "")
     if _CONTEXT_CODES.intersection(word for word in words if isinstance(word, str)):
         kind = "context_length_exceeded"
     param = error.get("param")
-    return (
+    return _Words(
         _one_line(_ECHO.sub("…", str(message or ""))),
         kind,
         param if isinstance(param, str) else None,
         code if isinstance(code, int) and 400 <= code < 600 else None,
+        _filtered(error.get("innererror")),
+    )
+
+
+def _filtered(found: Any) -> tuple[str, ...]:
+    """Return the categories for which Azure's filter refused a prompt."""
+    if not isinstance(found, dict):
+        return ()
+    inner = cast(dict[str, Any], found)
+    results = inner.get("content_filter_result") or inner.get("content_filter_results")
+    if not isinstance(results, dict):
+        return ()
+    judged = cast(dict[str, Any], results)
+    return tuple(
+        _one_line(name)[:40]
+        for name, result in judged.items()
+        if isinstance(result, dict) and cast(dict[str, Any], result).get("filtered") is True
     )
 
 

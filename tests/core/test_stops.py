@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inhouse.features.stops import Stops
+from inhouse.core.stops import Stops
 
 
 def stopped(stops: list[str], *pieces: str) -> str:
