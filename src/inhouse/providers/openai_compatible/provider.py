@@ -16,8 +16,8 @@ from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Fim, Messages, Prompt, Text, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
+from inhouse.providers.events import LARGEST_ANSWER, Events
 from inhouse.providers.openai_compatible.address import root
-from inhouse.providers.openai_compatible.events import LARGEST_ANSWER, Events
 from inhouse.providers.openai_compatible.failures import (
     broken_off,
     endless,
