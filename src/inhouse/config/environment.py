@@ -39,13 +39,23 @@ VARIABLES = (
     Variable("IDENTITY_ENDPOINT", "Azure managed identity: where App Service or Arc issue tokens."),
     Variable("IDENTITY_HEADER", "Azure managed identity: what App Service wants to be shown."),
     Variable("IMDS_ENDPOINT", "Azure managed identity: set on machines that Arc manages."),
+    Variable("AWS_REGION", "Bedrock: the region of deployments that name none."),
+    Variable("AWS_DEFAULT_REGION", "Bedrock: likewise, where `AWS_REGION` is not set."),
+    Variable("AWS_BEARER_TOKEN_BEDROCK", "Bedrock: API key, where no key, role or profile is set."),
+    Variable("AWS_ACCESS_KEY_ID", "Bedrock: says that botocore has keys from the environment."),
+    Variable("AWS_PROFILE", "Bedrock: says that botocore reads AWS's own files."),
+    Variable("AWS_WEB_IDENTITY_TOKEN_FILE", "Bedrock: says that botocore asks STS."),
+    Variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "Bedrock: says that botocore asks ECS."),
+    Variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", "Bedrock: says whom botocore asks, on EKS say."),
+    Variable("AWS_EC2_METADATA_DISABLED", "Bedrock: `true` if botocore must not ask EC2."),
+    Variable("AWS_ENDPOINT_URL_STS", "Bedrock: where botocore finds STS, a VPC endpoint say."),
     Variable("XDG_CONFIG_HOME", "Where `inhouse/inhouse.toml` is looked for; else `~/.config`."),
     Variable("XDG_STATE_HOME", "Where the store is made by default; else `~/.local/state`."),
     Variable("XDG_CACHE_HOME", "Where indexes are cached; else `~/.cache`."),
 )
 """Every variable that is read, but those that a configuration names itself with ``env:``."""
 
-PLATFORM_PREFIXES = ("AZURE_", "IDENTITY_", "IMDS_")
+PLATFORM_PREFIXES = ("AWS_", "AZURE_", "IDENTITY_", "IMDS_")
 """Of the variables above, those that a platform sets for providers to read."""
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
