@@ -104,6 +104,19 @@ class Route(Struct, frozen=True, kw_only=True):
     disabled: bool = False
     declared: bool = False
 
+    @property
+    def weights_fault(self) -> str | None:
+        """What is wrong with the weights, None where nothing is or there are none."""
+        if not self.weights:
+            return None
+        if len(self.weights) != len(self.deployments):
+            return (
+                f"{len(self.weights)} for {len(self.deployments)} deployments; write one for each"
+            )
+        if not any(self.weights):
+            return "all are 0, so that nothing would be asked; write one above 0"
+        return None
+
 
 class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What may be asked in one minute of the clock, all processes together; None is no limit."""

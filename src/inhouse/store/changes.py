@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from inhouse.core.catalog import Feature, Limits
+
 ABSENT = "(none)"
 SET = "(set)"
 CHANGED = "(changed)"
@@ -20,6 +22,7 @@ class Kind(StrEnum):
     """The kinds of entries in the registry."""
 
     DEPLOYMENT = "deployment"
+    TEAM = "team"
     ROUTE = "route"
     KEY = "key"
     SETTING = "setting"
@@ -36,6 +39,22 @@ Document = dict[str, Any]
 
 State = dict[tuple[Kind, str], Document]
 """The whole registry, by kind and name."""
+
+
+def route_name(feature: Feature | str, team: str = "") -> str:
+    """Return what a route is called: ``completion``, or ``completion@payments`` of a team."""
+    return f"{feature}@{team}" if team else f"{feature}"
+
+
+def route_parts(name: str) -> tuple[str, str]:
+    """Return feature and team of a route by its name; no feature holds an ``@``, teams may."""
+    feature, _, team = name.partition("@")
+    return feature, team
+
+
+def limits_document(limits: Limits) -> Document:
+    """Return limits as fields of an entry."""
+    return msgspec.structs.asdict(limits)
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -131,6 +150,8 @@ def summary(changes: tuple[Change, ...]) -> str:
 
 def _written(value: object) -> str:
     """Return a value as people write it in a configuration: a text bare, all else as JSON."""
+    if value is None:
+        return ABSENT
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 

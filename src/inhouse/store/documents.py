@@ -13,11 +13,14 @@ from inhouse.core.catalog import (
     Declared,
     Deployment,
     Feature,
+    Limits,
     Route,
     Settings,
+    Team,
 )
+from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.errors import ConfigError, StoreError
-from inhouse.store.changes import Document, Kind, State
+from inhouse.store.changes import Document, Kind, State, limits_document, route_name, route_parts
 from inhouse.store.sealing import Seal
 
 
@@ -43,6 +46,8 @@ class Documents:
             "api_key": sealed,
             "options": _plain(deployment),
             "declared": declared,
+            "deadlines": msgspec.to_builtins(deployment.deadlines),
+            "max_concurrent": deployment.max_concurrent,
         }
 
     def listed(self, declared: Declared, state: State, *, as_declared: bool) -> State:
@@ -51,8 +56,11 @@ class Documents:
         for deployment in declared.deployments:
             document = self.deployment(deployment, state, declared=as_declared)
             found[Kind.DEPLOYMENT, deployment.name] = document
+        for team in declared.teams:
+            found[Kind.TEAM, team.name] = team_document(team, declared=as_declared)
         for route in declared.routes:
-            found[Kind.ROUTE, route.feature.value] = route_document(route, declared=as_declared)
+            name = route_name(route.feature, route.team)
+            found[Kind.ROUTE, name] = route_document(route, declared=as_declared)
         for key in declared.keys:
             found[Kind.KEY, key.name] = key_document(key, state, declared=as_declared)
         for name, value in declared.settings.items():
@@ -62,36 +70,58 @@ class Documents:
     def catalog(self, state: State, revision: int) -> Catalog:
         """Return the snapshot of a state, with its secrets open; raises `StoreError`."""
         deployments: dict[str, Deployment] = {}
+        teams: dict[str, Team] = {}
         routes: dict[Feature, Route] = {}
+        team_routes: dict[tuple[str, Feature], Route] = {}
         keys: dict[str, ApiKey] = {}
         values: dict[str, Any] = {}
         for (kind, name), document in state.items():
             match kind:
                 case Kind.DEPLOYMENT:
-                    secret = self._seal.open(document["api_key"], _owner(name))
-                    opened: Document = {**document, "name": name, "api_key": secret}
-                    deployments[name] = Deployment(**opened)
+                    deployments[name] = self._opened(name, document)
+                case Kind.TEAM:
+                    teams[name] = msgspec.convert(_nested(name, document), Team)
                 case Kind.ROUTE:
-                    route = msgspec.convert({"feature": name, **document}, Route)
-                    routes[route.feature] = route
+                    route = _route(name, document)
+                    if route.team:
+                        team_routes[route.team, route.feature] = route
+                    else:
+                        routes[route.feature] = route
                 case Kind.KEY:
-                    key = msgspec.convert({"name": name, **document}, ApiKey)
+                    key = msgspec.convert(_nested(name, document), ApiKey)
                     keys[key.digest] = key
                 case Kind.SETTING:
                     values[name] = document["value"]
         return Catalog(
             revision=revision,
             deployments=deployments,
+            teams=teams,
             routes=routes,
+            team_routes=team_routes,
             keys=keys,
             settings=_settings(values),
         )
+
+    def _opened(self, name: str, document: Document) -> Deployment:
+        opened: Document = {
+            **document,
+            "name": name,
+            "api_key": self._seal.open(document["api_key"], _owner(name)),
+            "deadlines": msgspec.convert(document["deadlines"], DeadlineOverrides),
+        }
+        return Deployment(**opened)
+
+
+def team_document(team: Team, *, declared: bool = False) -> Document:
+    """Return a team's document."""
+    return {**limits_document(team.limits), "declared": declared}
 
 
 def route_document(route: Route, *, declared: bool = False) -> Document:
     """Return a route's document."""
     return {
         "deployments": list(route.deployments),
+        "weights": list(route.weights),
         "disabled": route.disabled,
         "declared": declared,
     }
@@ -107,6 +137,8 @@ def key_document(key: ApiKey, state: State, *, declared: bool = False) -> Docume
         "models": list(key.models),
         "declared": declared,
         "created_at": before["created_at"] if known and before else time.time(),
+        "team": key.team,
+        **limits_document(key.limits),
     }
 
 
@@ -118,6 +150,17 @@ def setting_document(value: object, *, declared: bool = False) -> Document:
 def _owner(name: str) -> str:
     # Authenticated with each stored secret: another wording would make them all unreadable.
     return f"deployment/{name}"
+
+
+def _nested(name: str, document: Document) -> Document:
+    """Return the document of a team or key as the core has it: limits by themselves."""
+    limits = {each: document[each] for each in Limits.__struct_fields__}
+    return {**document, "name": name, "limits": limits}
+
+
+def _route(name: str, document: Document) -> Route:
+    feature, team = route_parts(name)
+    return msgspec.convert({**document, "feature": feature, "team": team}, Route)
 
 
 def _plain(deployment: Deployment) -> Document:

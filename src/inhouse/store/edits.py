@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from inhouse.core.catalog import ApiKey, Declared, Deployment
+from inhouse.core.catalog import Declared, Deployment
 from inhouse.core.naming import did_you_mean
-from inhouse.errors import ConflictError, NotFoundError
-from inhouse.store import rules
+from inhouse.errors import NotFoundError
+from inhouse.store import rules, ties
 from inhouse.store.changes import Change, Document, Kind, State, difference
-from inhouse.store.documents import Documents, key_document, setting_document
+from inhouse.store.documents import Documents, setting_document
 
 Edit = Callable[[State], State]
 """From the present state to the wanted one."""
@@ -20,15 +20,15 @@ def checked(before: State, edit: Edit, *, declare: bool = False) -> tuple[Change
     """Return what `edit` changes; only where it may `declare`, declared entries too.
 
     Raises:
-        ConflictError: it would change a declared entry, or remove a deployment in use.
-        NotFoundError: a route names a deployment that does not exist.
+        ConflictError: it would change a declared entry, or remove one that others need.
+        NotFoundError: a route or key names a deployment or team that does not exist.
 
     """
     after = edit(before)
     changes = difference(before, after)
     if not declare:
         rules.check_undeclared(changes)
-    rules.check_state(before, after)
+    ties.check(before, after)
     return changes
 
 
@@ -53,20 +53,6 @@ def remove(kind: Kind, name: str) -> Edit:
                 f"There is no {kind} '{name}'{did_you_mean(name, known) or '.'}", param=name
             )
         return {key: document for key, document in state.items() if key != (kind, name)}
-
-    return edit
-
-
-def create_key(key: ApiKey) -> Edit:
-    """Add a key; raises `ConflictError` where the name is taken."""
-
-    def edit(state: State) -> State:
-        if (Kind.KEY, key.name) in state:
-            raise ConflictError(
-                f"There is a key '{key.name}' already; revoke it first, or take another name.",
-                param="name",
-            )
-        return {**state, (Kind.KEY, key.name): key_document(key, state)}
 
     return edit
 
@@ -119,16 +105,24 @@ def enter(documents: Documents, listed: Declared, *, prune: bool) -> Edit:
 def restore(then: State) -> Edit:
     """Bring back all that was not declared in an earlier state; what is declared now stays.
 
-    So do API keys: one that was revoked must stay dead, and one that was handed out alive.
+    So do API keys: one that was revoked must stay dead, and one that was handed out alive. A team
+    that they belong to stays too.
     """
-    return lambda state: (
-        {key: document for key, document in undeclared(then).items() if key[0] is not Kind.KEY}
-        | {
+
+    def edit(state: State) -> State:
+        past = {
+            key: document for key, document in undeclared(then).items() if key[0] is not Kind.KEY
+        }
+        kept = {
             key: document
             for key, document in state.items()
             if document["declared"] or key[0] is Kind.KEY
         }
-    )
+        needed = {(Kind.TEAM, each["team"]) for each in kept.values() if each.get("team")}
+        teams = {key: state[key] for key in needed if key in state}
+        return teams | past | kept
+
+    return edit
 
 
 def undeclared(state: State) -> State:

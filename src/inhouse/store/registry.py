@@ -1,4 +1,4 @@
-"""The registry: deployments, routes, keys and settings; every change is a revision."""
+"""The registry: deployments, teams, routes, keys and settings; every change is a revision."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from inhouse.core.catalog import (
     Declared,
     Deployment,
     Feature,
+    Limits,
     Role,
     Route,
+    Team,
     digest,
 )
 from inhouse.core.secret import Secret
 from inhouse.errors import ConflictError, NotFoundError
-from inhouse.store import edits, history, opening, rows, rules
-from inhouse.store.changes import Change, Kind, Revision, summary
+from inhouse.store import edits, history, keys, opening, rows, rules
+from inhouse.store.changes import Change, Kind, Revision, route_name, summary
+from inhouse.store.counters import Counters
 from inhouse.store.database import Database
-from inhouse.store.documents import Documents, route_document
+from inhouse.store.documents import Documents, route_document, team_document
+from inhouse.store.probes import Probes
 from inhouse.store.sealing import Seal
 from inhouse.store.traces import Traces
 
@@ -42,6 +46,8 @@ class Registry:
         self._database = database
         self._documents = Documents(seal)
         self.traces = Traces(database)
+        self.counters = Counters(database)
+        self.probes = Probes(database)
 
     @classmethod
     def open(cls, url: str, *, secret: Secret | None, key_file: Path) -> Self:
@@ -89,21 +95,31 @@ class Registry:
         """Remove a deployment; raises `ConflictError` where a route still uses it."""
         return self._change(edits.remove(Kind.DEPLOYMENT, name), author=author)
 
+    def put_team(self, team: Team, *, author: str) -> tuple[Change, ...]:
+        """Create or replace a team; raises `ConfigError`, naming the field that is wrong."""
+        rules.check_team(team)
+        return self._change(edits.put(Kind.TEAM, team.name, team_document(team)), author=author)
+
+    def remove_team(self, name: str, *, author: str) -> tuple[Change, ...]:
+        """Remove a team; raises `ConflictError` where it still has keys or routes."""
+        return self._change(edits.remove(Kind.TEAM, name), author=author)
+
     def set_route(self, route: Route, *, author: str) -> tuple[Change, ...]:
         """Create or replace a route.
 
         Raises:
-            ConfigError: it lists no deployment though it is not disabled, or one twice.
-            NotFoundError: a deployment does not exist.
+            ConfigError: it lists no deployment though it is not disabled, or one twice, or its
+                weights do not fit.
+            NotFoundError: a deployment or the team does not exist.
 
         """
         rules.check_route(route)
-        edit = edits.put(Kind.ROUTE, route.feature.value, route_document(route))
-        return self._change(edit, author=author)
+        name = route_name(route.feature, route.team)
+        return self._change(edits.put(Kind.ROUTE, name, route_document(route)), author=author)
 
-    def remove_route(self, feature: Feature, *, author: str) -> tuple[Change, ...]:
-        """Remove a route; a sub-feature then inherits its parent's."""
-        return self._change(edits.remove(Kind.ROUTE, feature.value), author=author)
+    def remove_route(self, feature: Feature, team: str = "", *, author: str) -> tuple[Change, ...]:
+        """Remove a route; a sub-feature then inherits its parent's, a team everybody's."""
+        return self._change(edits.remove(Kind.ROUTE, route_name(feature, team)), author=author)
 
     def create_key(
         self,
@@ -112,6 +128,8 @@ class Registry:
         models: tuple[str, ...] = (),
         *,
         author: str,
+        team: str = "",
+        limits: Limits | None = None,
         key: Secret | None = None,
     ) -> Secret:
         """Create an API key and return it: it is not stored, and shown only here.
@@ -119,14 +137,33 @@ class Registry:
         Raises:
             ConfigError: the name is wrong, or the given `key` too short.
             ConflictError: there is a key of that name, or the same key under another.
+            NotFoundError: the team does not exist.
 
         """
         secret = key or Secret(KEY_PREFIX + secrets.token_urlsafe(32))
         rules.check_secret(secret)
-        new = ApiKey(name=name, role=role, digest=digest(secret.reveal()), models=models)
+        new = ApiKey(
+            name=name,
+            role=role,
+            digest=digest(secret.reveal()),
+            models=models,
+            team=team,
+            limits=limits or Limits(),
+        )
         rules.check_key(new)
-        self._change(edits.create_key(new), author=author)
+        self._change(lambda state: keys.created(state, new), author=author)
         return secret
+
+    def change_key(self, name: str, change: keys.KeyChange, *, author: str) -> tuple[Change, ...]:
+        """Change what a key may do, and its team.
+
+        Raises:
+            ConfigError: a value is wrong; `param` names its field.
+            NotFoundError: the key or team does not exist.
+
+        """
+        rules.check_key_change(change)
+        return self._change(lambda state: keys.changed(state, name, change), author=author)
 
     def revoke_key(self, name: str, *, author: str) -> tuple[Change, ...]:
         """Remove an API key."""
@@ -163,8 +200,8 @@ class Registry:
 
         Raises:
             ConfigError: an entry cannot be stored as written.
-            ConflictError: a deployment would go that a route outside the file still uses.
-            NotFoundError: a route names a deployment that does not exist.
+            ConflictError: a deployment or team would go that is in use outside the file.
+            NotFoundError: a route or key names a deployment or team that does not exist.
 
         """
         edit = self._applied(declared, as_declared=as_declared, prune=prune)
@@ -183,12 +220,12 @@ class Registry:
     def rollback(self, number: int, *, author: str) -> tuple[Change, ...]:
         """Bring everything that is not declared back to what it was after revision `number`.
 
-        That is a new revision; 0 is the empty registry. Declared entries and API keys stay as they
-        are: a revoked key must not come back to life.
+        That is a new revision; 0 is the empty registry. Declared entries, API keys and the keys'
+        teams stay: a revoked key must not come back to life.
 
         Raises:
             NotFoundError: there is no such revision.
-            ConflictError: a route of then needs a deployment that was declared and is gone.
+            ConflictError: a route of then needs what was declared then and is gone.
 
         """
         with self._database.changing() as connection:

@@ -1,12 +1,13 @@
-"""What must hold in every state of the registry, whoever changes it."""
+"""What must hold for every entry of the registry, whoever changes it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 import msgspec
+from msgspec import UNSET, Struct
 
-from inhouse.core.catalog import ApiKey, Declared, Deployment, Route, Settings
+from inhouse.core.catalog import ApiKey, Declared, Deployment, Limits, Route, Settings, Team
 from inhouse.core.naming import (
     deployment_name_fault,
     did_you_mean,
@@ -15,7 +16,8 @@ from inhouse.core.naming import (
 )
 from inhouse.core.secret import Secret, api_key_fault
 from inhouse.errors import ConfigError, ConflictError, NotFoundError
-from inhouse.store.changes import Change, Kind, State
+from inhouse.store.changes import Change
+from inhouse.store.keys import KeyChange
 
 LONGEST_TEXT = 2000
 
@@ -31,6 +33,21 @@ def check_deployment(deployment: Deployment) -> None:
     for field, fault in faults.items():
         if fault:
             raise ConfigError(f"The deployment cannot be stored: {field}: {fault}.", param=field)
+    values = {
+        "name": deployment.name,
+        "family": deployment.family,
+        "identifier": deployment.identifier,
+        "deadlines": msgspec.to_builtins(deployment.deadlines),
+        "max_concurrent": deployment.max_concurrent,
+    }
+    _check_values(values, Deployment, "deployment")
+
+
+def check_team(team: Team) -> None:
+    """Raise `ConfigError` where a team cannot be stored as written."""
+    if fault := name_fault(team.name):
+        raise ConfigError(f"The team cannot be stored: {fault}.", param="name")
+    _check_values(msgspec.to_builtins(team.limits), Limits, "team")
 
 
 def check_route(route: Route) -> None:
@@ -41,6 +58,9 @@ def check_route(route: Route) -> None:
         raise ConfigError(
             "The route lists no deployment; list one, or disable the feature.", param="deployments"
         )
+    if route.weights_fault:
+        raise ConfigError(f"The route's weights: {route.weights_fault}.", param="weights")
+    _check_values(msgspec.to_builtins(route), Route, "route")
 
 
 def check_secret(key: Secret) -> None:
@@ -53,9 +73,15 @@ def check_key(key: ApiKey) -> None:
     """Raise `ConfigError` where a key cannot be stored as written."""
     if fault := name_fault(key.name):
         raise ConfigError(f"The key cannot be stored: {fault}.", param="name")
-    for model in key.models:
-        if fault := name_fault(model):
-            raise ConfigError(f"The key cannot be stored: models: {fault}.", param="models")
+    _check_models(key.models)
+    _check_values(msgspec.to_builtins(key.limits), Limits, "key")
+
+
+def check_key_change(change: KeyChange) -> None:
+    """Raise `ConfigError` where a key cannot be stored as it is to be."""
+    if change.models is not UNSET:
+        _check_models(change.models)
+    _check_values(msgspec.to_builtins(change), KeyChange, "key")
 
 
 def check_settings(values: Mapping[str, object]) -> None:
@@ -80,6 +106,8 @@ def check_listed(listed: Declared) -> None:
     """Check each entry of a file; raises as the other checks do."""
     for deployment in listed.deployments:
         check_deployment(deployment)
+    for team in listed.teams:
+        check_team(team)
     for route in listed.routes:
         check_route(route)
     for key in listed.keys:
@@ -97,40 +125,22 @@ def check_undeclared(changes: Iterable[Change]) -> None:
             )
 
 
-def check_state(before: State, after: State) -> None:
-    """Check what ties entries together.
-
-    Raises:
-        ConflictError: a deployment would go that a route still uses, or two keys are the same.
-        NotFoundError: a route names a deployment that does not exist.
-
-    """
-    names = [name for kind, name in after if kind is Kind.DEPLOYMENT]
-    known = set(names)
-    digests: dict[str, str] = {}
-    for (kind, name), document in after.items():
-        if kind is Kind.ROUTE:
-            for deployment in document["deployments"]:
-                if deployment not in known:
-                    raise _missing(deployment, name, before, names)
-        elif kind is Kind.KEY and digests.setdefault(document["digest"], name) != name:
-            raise ConflictError(f"The key '{name}' is the same as '{digests[document['digest']]}'.")
+def _check_models(models: Iterable[str]) -> None:
+    for model in models:
+        if fault := name_fault(model):
+            raise ConfigError(f"The key cannot be stored: models: {fault}.", param="models")
 
 
-def _missing(
-    deployment: str, route: str, before: State, names: list[str]
-) -> ConflictError | NotFoundError:
-    if (Kind.DEPLOYMENT, deployment) in before:
-        return ConflictError(
-            f"The deployment '{deployment}' still serves the route '{route}';"
-            f" take it out of there first: inhouse routes set {route} DEPLOYMENT...",
-            param=deployment,
-        )
-    return NotFoundError(
-        f"The route '{route}' names the deployment '{deployment}', which does not exist"
-        f"{did_you_mean(deployment, names) or '.'}",
-        param=deployment,
-    )
+def _check_values(values: Mapping[str, object], shape: type[Struct], title: str) -> None:
+    """Raise `ConfigError`, naming the field, where a value does not fit the shape's range."""
+    try:
+        msgspec.convert(values, shape)
+    except msgspec.ValidationError as error:
+        fault, _, path = str(error).replace("`", "").partition(" - at ")
+        field = path.removeprefix("$.")
+        raise ConfigError(
+            f"The {title} cannot be stored: {field}: {fault}.", param=field
+        ) from error
 
 
 def _text_fault(text: str) -> str | None:

@@ -9,15 +9,17 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
     String,
     Table,
     Text,
+    text,
 )
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The migration that these tables belong to; a test compares the two."""
 
 metadata = MetaData(
@@ -47,12 +49,24 @@ deployments = Table(
     Column("api_key", Text, nullable=False, comment="Sealed; empty where there is none."),
     Column("options", JSON, nullable=False),
     Column("declared", Boolean, nullable=False),
+    Column("deadlines", JSON, nullable=False, comment="Seconds by phase."),
+    Column("max_concurrent", Integer),
+)
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("requests_per_minute", Integer),
+    Column("tokens_per_minute", Integer),
+    Column("declared", Boolean, nullable=False),
 )
 
 routes = Table(
     "routes",
     metadata,
     Column("feature", String, primary_key=True),
+    Column("team", String, primary_key=True, comment="Empty where it is everybody's."),
     Column("disabled", Boolean, nullable=False),
     Column("declared", Boolean, nullable=False),
 )
@@ -61,18 +75,21 @@ routes = Table(
 route_deployments = Table(
     "route_deployments",
     metadata,
-    Column(
-        "feature",
-        String,
-        ForeignKey(routes.c.feature, deferrable=True, initially="DEFERRED"),
-        primary_key=True,
-    ),
+    Column("feature", String, primary_key=True),
+    Column("team", String, primary_key=True),
     Column("position", Integer, primary_key=True, comment="From 0, the best first."),
     Column(
         "deployment",
         String,
         ForeignKey(deployments.c.name, deferrable=True, initially="DEFERRED"),
         nullable=False,
+    ),
+    Column("weight", Integer, comment="In a group; in an ordered list none has one."),
+    ForeignKeyConstraint(
+        ["feature", "team"],
+        [routes.c.feature, routes.c.team],
+        deferrable=True,
+        initially="DEFERRED",
     ),
 )
 
@@ -85,6 +102,9 @@ api_keys = Table(
     Column("models", JSON, nullable=False),
     Column("declared", Boolean, nullable=False),
     Column("created_at", Float, nullable=False, comment="Unix time in seconds."),
+    Column("team", String, nullable=False, comment="Empty where the key is in none."),
+    Column("requests_per_minute", Integer),
+    Column("tokens_per_minute", Integer),
 )
 
 settings = Table(
@@ -127,5 +147,26 @@ traces = Table(
     Column("deltas", BigInteger, nullable=False),
     Column("finish_reason", String, nullable=False),
     Column("error", String, nullable=False),
+    # So that an upgrade need not write millions of rows anew.
+    Column("team", String, nullable=False, server_default=text("''")),
+    Column("failures", JSON, comment="Null before 0002."),
     Index("ix_traces_started_at", "started_at", "id"),
+)
+
+minute_counts = Table(
+    "minute_counts",
+    metadata,
+    Column("minute", Integer, primary_key=True, comment="Since 1970.", autoincrement=False),
+    Column("subject", String, primary_key=True, comment="What is limited, and of whom."),
+    Column("granted", BigInteger, nullable=False),
+)
+
+# No foreign key: a changed deployment is written anew, and keeps its report.
+probes = Table(
+    "probes",
+    metadata,
+    Column("deployment", String, primary_key=True),
+    Column("at", Float, nullable=False, comment="Unix time in seconds."),
+    Column("fingerprint", String(64), nullable=False, comment="Of what was probed."),
+    Column("report", JSON, nullable=False),
 )

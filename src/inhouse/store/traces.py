@@ -26,6 +26,7 @@ class Filter(Struct, frozen=True, kw_only=True):
     """Which traces are wanted; None means all. `since` and `until` are Unix times in seconds."""
 
     caller: str | None = None
+    team: str | None = None
     model: str | None = None
     feature: str | None = None
     outcome: Outcome | None = None
@@ -100,6 +101,7 @@ def _row(trace: Trace) -> dict[str, Any]:
             fields[name] = LARGEST
     fields["outcome"] = trace.outcome.value
     fields["deployments"] = _encode([_storable(name) for name in trace.deployments]).decode()
+    fields["failures"] = _encode(trace.failures).decode()
     return fields
 
 
@@ -109,4 +111,7 @@ def _storable(text: str) -> str:
 
 
 def _trace(row: RowMapping) -> Trace:
-    return msgspec.convert(record(row), Trace)
+    columns = record(row)
+    if columns["failures"] is None:
+        del columns["failures"]
+    return msgspec.convert(columns, Trace)
