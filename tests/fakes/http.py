@@ -145,13 +145,15 @@ class Server:
     `aborted` counts requests whose client left, or whose handler closed, before the handler's end.
     """
 
-    def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, handler: Handler, tls: ssl.SSLContext | None = None, *, port: int = 0
+    ) -> None:
         self.handler = handler
         self.requests: list[Request] = []
         self.connections = 0
         self.aborted = 0
         self.peers: set[Peer] = set()
-        self.port = 0
+        self.port = port
         self._tls = tls
         self._listener: asyncio.Server | None = None
         self._changes = asyncio.Event()
@@ -162,7 +164,9 @@ class Server:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: Peer(self), "127.0.0.1", 0, ssl=self._tls)
+        listener = await loop.create_server(
+            lambda: Peer(self), "127.0.0.1", self.port, ssl=self._tls
+        )
         self._listener = listener
         self.port = listener.sockets[0].getsockname()[1]
         return self

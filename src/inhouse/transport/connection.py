@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
             return False
         self._response = response
         response.attach(self)
-        self._expect(min(self._loop.time() + response.deadlines.first_token, response.expires))
+        self._expect(response.first_by)
         return True
 
     def ssl_object(self) -> ssl.SSLObject | None:
@@ -313,17 +313,17 @@ class Connection(asyncio.Protocol):
         elif self._deadline >= response.expires:
             self.fail(
                 UpstreamFailure.TIMEOUT,
-                f"did not finish within {response.deadlines.total:g} s (total_timeout).",
+                f"did not finish within {response.deadlines.total:.3g} s (total_timeout).",
             )
         elif not response.begun:
             self.fail(
                 UpstreamFailure.TIMEOUT,
-                f"did not begin to answer within {response.deadlines.first_token:g} s"
+                f"did not begin to answer within {response.deadlines.first_token:.3g} s"
                 " (first_token_timeout). It may be overloaded.",
             )
         else:
             self.fail(
                 UpstreamFailure.TIMEOUT,
-                f"fell silent for {response.deadlines.between_tokens:g} s in the middle of its"
+                f"fell silent for {response.deadlines.between_tokens:.3g} s in the middle of its"
                 " answer (between_tokens_timeout).",
             )

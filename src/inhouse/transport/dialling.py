@@ -9,83 +9,99 @@ from typing import cast
 
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport.connection import Connection
+from inhouse.transport.limits import Allowance
 from inhouse.transport.origin import Origin
 from inhouse.transport.proxy import Proxy
+from inhouse.transport.reaching import Reaching, SilentDnsError
 from inhouse.transport.tls import Contexts, ResumingContext
 
 TUNNEL_HEAD = 16 * 1024
 
 
-async def dial(
-    origin: Origin, contexts: Contexts, new: Callable[[], Connection], seconds: float
-) -> Connection:
-    """Return a new connection to an origin, ready for requests.
+class Dialler:
+    """Opens connections to origins: directly, or through their proxies."""
 
-    Raises:
-        UpstreamError: unreachable, not within `seconds`, or TLS fails.
+    def __init__(self, reaching: Reaching, contexts: Contexts) -> None:
+        """Reach hosts by `reaching`, with TLS by `contexts`."""
+        self._reaching = reaching
+        self._contexts = contexts
 
-    """
-    where = origin.place if origin.proxy is None else f"The proxy {origin.proxy.place}"
-    try:
-        async with asyncio.timeout(seconds):
-            if origin.secure:
-                context = await _context(origin, contexts)
-                if origin.proxy is not None:
-                    return await _through_tunnel(origin, origin.proxy, context, new)
-                return await _connect(origin.host, origin.port, context, new)
-            if origin.proxy is not None:
-                return await _connect(origin.proxy.host, origin.proxy.port, None, new)
-            return await _connect(origin.host, origin.port, None, new)
-    except TimeoutError:
-        # A server that speaks no TLS may wait for more of what it takes for a request.
-        hint = ", and that it speaks TLS: else write http://" if origin.secure else ""
-        raise UpstreamError(
-            UpstreamFailure.UNREACHABLE,
-            f"{where} did not accept a connection within {seconds:g} s (connect_timeout)."
-            f" Check host, port and firewall{hint}.",
-        ) from None
-    except ssl.SSLError as error:
-        raise _tls_failure(origin, error) from error
-    except OSError as error:
-        raise _unreachable(where, origin, error) from error
+    async def dial(
+        self, origin: Origin, new: Callable[[], Connection], allowed: Allowance
+    ) -> Connection:
+        """Return a new connection to an origin, ready for requests.
 
+        Raises:
+            UpstreamError: forbidden, unreachable, not in the time allowed, or TLS fails.
 
-async def _context(origin: Origin, contexts: Contexts) -> ResumingContext:
-    try:
-        # The system's authorities are read from disk: tens of milliseconds.
-        return await asyncio.to_thread(contexts.get, origin.tls)
-    except (OSError, ssl.SSLError):
-        fault = "a file cannot be read" if origin.tls is None else origin.tls.fault()
-        raise UpstreamError(
-            UpstreamFailure.TLS, f"TLS to {origin.place} cannot be set up: {fault}."
-        ) from None
+        """
+        by = asyncio.get_running_loop().time() + allowed.seconds
+        where = origin.place if origin.proxy is None else f"The proxy {origin.proxy.place}"
+        try:
+            return await self._open(origin, new, by)
+        except SilentDnsError as error:
+            raise UpstreamError(
+                UpstreamFailure.UNREACHABLE,
+                f"{where}: the DNS did not tell the address of '{error.host}' within {allowed}."
+                " Check the name server, or write the address instead of the name.",
+            ) from None
+        except TimeoutError:
+            # A server that speaks no TLS may wait for more of what it takes for a request.
+            hint = ", and that it speaks TLS: else write http://" if origin.secure else ""
+            raise UpstreamError(
+                UpstreamFailure.UNREACHABLE,
+                f"{where} did not accept a connection within {allowed}."
+                f" Check host, port and firewall{hint}.",
+            ) from None
+        except ssl.SSLError as error:
+            raise _tls_failure(origin, error) from error
+        except OSError as error:
+            raise _unreachable(where, origin, error) from error
 
+    async def _open(self, origin: Origin, new: Callable[[], Connection], by: float) -> Connection:
+        proxy = origin.proxy
+        if proxy is not None:
+            # Whom the proxy connects to is ours to decide; which address that has is not.
+            self._reaching.check(origin.host, origin.port)
+        context = await self._context(origin) if origin.secure else None
+        if proxy is not None and context is not None:
+            return await self._through_tunnel(origin, proxy, context, new, by)
+        host, port = (origin.host, origin.port) if proxy is None else (proxy.host, proxy.port)
+        _, connection = await self._reaching.connect(host, port, new, by=by, context=context)
+        return connection
 
-async def _connect(
-    host: str, port: int, context: ssl.SSLContext | None, new: Callable[[], Connection]
-) -> Connection:
-    loop = asyncio.get_running_loop()
-    server_hostname = host if context is not None else None
-    _, connection = await loop.create_connection(
-        new, host, port, ssl=context, server_hostname=server_hostname
-    )
-    return connection
+    async def _context(self, origin: Origin) -> ResumingContext:
+        try:
+            # The system's authorities are read from disk: tens of milliseconds.
+            return await asyncio.to_thread(self._contexts.get, origin.tls)
+        except (OSError, ssl.SSLError):
+            fault = "a file cannot be read" if origin.tls is None else origin.tls.fault()
+            raise UpstreamError(
+                UpstreamFailure.TLS, f"TLS to {origin.place} cannot be set up: {fault}."
+            ) from None
 
-
-async def _through_tunnel(
-    origin: Origin, proxy: Proxy, context: ResumingContext, new: Callable[[], Connection]
-) -> Connection:
-    loop = asyncio.get_running_loop()
-    transport, tunnel = await loop.create_connection(_Tunnel, proxy.host, proxy.port)
-    try:
-        await _ask(proxy, origin.place, transport, tunnel)
-        connection = new()
-        secured = await loop.start_tls(transport, connection, context, server_hostname=origin.host)
-        connection.connection_made(cast(asyncio.Transport, secured))
-    except BaseException:
-        transport.abort()
-        raise
-    return connection
+    async def _through_tunnel(
+        self,
+        origin: Origin,
+        proxy: Proxy,
+        context: ResumingContext,
+        new: Callable[[], Connection],
+        by: float,
+    ) -> Connection:
+        loop = asyncio.get_running_loop()
+        transport, tunnel = await self._reaching.connect(proxy.host, proxy.port, _Tunnel, by=by)
+        try:
+            async with asyncio.timeout_at(by):
+                await _ask(proxy, origin.place, transport, tunnel)
+                connection = new()
+                secured = await loop.start_tls(
+                    transport, connection, context, server_hostname=origin.host
+                )
+            connection.connection_made(cast(asyncio.Transport, secured))
+        except BaseException:
+            transport.abort()
+            raise
+        return connection
 
 
 async def _ask(proxy: Proxy, place: str, transport: asyncio.Transport, tunnel: _Tunnel) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 HIGH_WATER = 256 * 1024
 """Bytes of an answer that wait unread before the connection is paused."""
 NOISE = 64 * 1024
@@ -18,3 +20,14 @@ LINGER_SECONDS = 1.0
 WAITERS = 1024
 """Requests that may wait for a connection to one upstream."""
 MAX_CONNECTIONS = 256
+
+
+class Allowance(Struct, frozen=True):
+    """Seconds that may be waited, and the name of the deadline that they come from."""
+
+    seconds: float
+    setting: str
+
+    def __str__(self) -> str:
+        """``5 s (connect_timeout)``."""
+        return f"{self.seconds:.3g} s ({self.setting})"

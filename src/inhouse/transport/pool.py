@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport.connection import Connection
-from inhouse.transport.limits import MAX_CONNECTIONS, PROBATION_SECONDS, WAITERS
+from inhouse.transport.limits import MAX_CONNECTIONS, PROBATION_SECONDS, WAITERS, Allowance
+from inhouse.transport.response import Response
 
-Dial = Callable[[Callable[[], Connection], float], Awaitable[Connection]]
-"""Opens a connection made by a factory, within seconds."""
+Dial = Callable[[Callable[[], Connection], Allowance], Awaitable[Connection]]
+"""Opens a connection made by a factory, in the time that it may take."""
 
 
 class Pool:
@@ -56,18 +57,22 @@ class Pool:
             connection.abort()
         return None
 
-    async def get(self, seconds: float, patience: float) -> Connection:
-        """Return a new connection, or one that is waited for where there are enough.
+    async def get(self, seconds: float, response: Response) -> Connection:
+        """Return a new connection for a response, or one that is waited for where there are enough.
 
-        `seconds` limits the opening, `patience` the waiting. Raises UpstreamError.
+        `seconds` limits the opening, the time for the first byte all of it. Raises UpstreamError.
         """
         if self.count >= self.limit:
+            patience = response.first_by - self._loop.time()
             connection = self.take(eager=True) or await self._queue(patience)
             if connection is not None:
                 return connection
         else:
             self.count += 1
-        return await self._open(seconds)
+        left = response.first_by - self._loop.time()
+        if left < seconds:
+            return await self._open(Allowance(left, response.first_setting))
+        return await self._open(Allowance(seconds, "connect_timeout"))
 
     def freed(self, connection: Connection) -> None:
         """Take back a connection that works."""
@@ -91,9 +96,9 @@ class Pool:
         for connection in list(self._all):
             connection.fail(UpstreamFailure.CLOSED, "was left, since inhouse shuts down.")
 
-    async def _open(self, seconds: float) -> Connection:
+    async def _open(self, allowed: Allowance) -> Connection:
         try:
-            connection = await self._dial(self._new, seconds)
+            connection = await self._dial(self._new, allowed)
         except BaseException:
             self._leave()
             raise
@@ -128,7 +133,7 @@ class Pool:
             if isinstance(error, TimeoutError):
                 raise UpstreamError(
                     UpstreamFailure.TIMEOUT,
-                    f"All {self.limit} connections to {self._place} were busy for {patience:g} s"
+                    f"All {self.limit} connections to {self._place} were busy for {patience:.3g} s"
                     " (max_connections).",
                 ) from None
             raise

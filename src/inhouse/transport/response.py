@@ -49,15 +49,19 @@ class Response:
         "begun",
         "deadlines",
         "expires",
+        "first_by",
         "place",
         "status",
     )
 
-    def __init__(self, place: str, deadlines: Deadlines, expires: float) -> None:
-        """Expect an answer from `place`, complete by the loop time `expires`."""
+    def __init__(self, place: str, deadlines: Deadlines, started: float) -> None:
+        """Expect an answer from `place`; the deadlines run from the loop time `started`."""
         self.place = place
         self.deadlines = deadlines
-        self.expires = expires
+        self.expires = started + deadlines.total
+        """The loop time by which it must be complete."""
+        self.first_by = min(started + deadlines.first_token, self.expires)
+        """The loop time by which the first byte of its body must be there."""
         self.status = 0
         self.begun = False
         """Whether a byte of the body has come."""
@@ -69,6 +73,11 @@ class Response:
         self._error: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._line: Line | None = None
+
+    @property
+    def first_setting(self) -> str:
+        """The name of the deadline that `first_by` comes from."""
+        return "total_timeout" if self.first_by == self.expires else "first_token_timeout"
 
     # For the reader.
 

@@ -8,11 +8,14 @@ from inhouse.core.deadlines import Deadlines
 from inhouse.core.ports import Egress
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport.connection import Connection
-from inhouse.transport.dialling import dial
+from inhouse.transport.dialling import Dialler
+from inhouse.transport.egress import Anywhere
 from inhouse.transport.limits import MAX_CONNECTIONS
 from inhouse.transport.origin import Origin, prepared
 from inhouse.transport.pool import Pool
 from inhouse.transport.proxy import Proxy
+from inhouse.transport.reaching import Reaching
+from inhouse.transport.resolving import Lookup, Resolver, system_lookup
 from inhouse.transport.response import Response
 from inhouse.transport.tls import Contexts, Tls
 
@@ -22,11 +25,16 @@ _DEFAULT = Deadlines()
 class Transport:
     """Sends requests over pooled connections; belongs to one event loop."""
 
-    def __init__(self, egress: Egress | None = None) -> None:
-        """Open nothing yet; `egress` decides which connections may be opened."""
-        self._egress = egress
+    def __init__(self, egress: Egress | None = None, lookup: Lookup = system_lookup) -> None:
+        """Open nothing yet.
+
+        `egress` decides which connections may be opened, None about addresses alone. `lookup` finds
+        the addresses of names.
+        """
         self._pools: dict[Origin, Pool] = {}
         self._contexts = Contexts()
+        self._resolver = Resolver(lookup)
+        self._dialler = Dialler(Reaching(egress or Anywhere(), self._resolver), self._contexts)
 
     async def request(
         self,
@@ -56,11 +64,10 @@ class Transport:
         if pool is None:
             pool = self._pool(origin)
         pool.limit = max_connections
-        expires = asyncio.get_running_loop().time() + deadlines.total
-        response = Response(origin.place, deadlines, expires)
+        response = Response(origin.place, deadlines, asyncio.get_running_loop().time())
         connection = pool.take()
         while connection is None or not connection.send(message, response):
-            connection = pool.take() or await self._fresh(pool, origin, deadlines)
+            connection = pool.take() or await self._fresh(pool, response)
         await response.head()
         if origin.secure:
             self._contexts.remember(origin.tls, origin.host, connection.ssl_object())
@@ -74,21 +81,21 @@ class Transport:
         """Abort what runs and close every connection."""
         for pool in list(self._pools.values()):
             pool.abort()
+        await self._resolver.aclose()
         # Transports tell of their end one turn of the loop later.
         await asyncio.sleep(0)
 
-    async def _fresh(self, pool: Pool, origin: Origin, deadlines: Deadlines) -> Connection:
-        patience = min(deadlines.first_token, deadlines.total)
-        connection = await pool.get(min(deadlines.connect, deadlines.total), patience)
+    async def _fresh(self, pool: Pool, response: Response) -> Connection:
+        connection = await pool.get(response.deadlines.connect, response)
         if connection.closed:
             raise UpstreamError(
-                UpstreamFailure.CLOSED, f"{origin.place} closes each connection at once."
+                UpstreamFailure.CLOSED, f"{response.place} closes each connection at once."
             )
         return connection
 
     def _pool(self, origin: Origin) -> Pool:
         pool = self._pools[origin] = Pool(
             origin.place,
-            lambda new, seconds: dial(origin, self._contexts, new, seconds),
+            lambda new, allowed: self._dialler.dial(origin, new, allowed),
         )
         return pool
