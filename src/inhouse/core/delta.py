@@ -62,4 +62,14 @@ class Served(Struct, frozen=True, kw_only=True):
     owner: str = ""
 
 
+class Generated(Struct, frozen=True, kw_only=True):
+    """What an upstream counts of itself: tokens generated since its start, and requests that run.
+
+    llama.cpp counts steps instead, of which each makes a token for every request that runs.
+    """
+
+    tokens: float
+    running: float
+
+
 Deltas = AsyncGenerator[Delta]
