@@ -12,7 +12,7 @@ import pytest
 from inhouse.core.deadlines import Deadlines
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport import Policy, Proxy, Transport
-from inhouse.transport.resolving import KEEP_SECONDS, LOOKUPS
+from inhouse.transport.resolving import LOOKUPS
 from tests.fakes.http import Exchange, Server
 
 LIMIT = 1 << 20
@@ -68,6 +68,7 @@ class Anyone:
     def check_place(self, host: str, port: int) -> None: ...
 
     def check_address(self, host: str, port: int, address: str) -> None:
+        del host, port
         self.seen.append(address)
 
 
@@ -98,15 +99,12 @@ async def test_an_address_that_swallows_packets_leaves_time_for_the_next(
         port = full.getsockname()[1]
         fillers = [socket.socket() for _ in range(4)]
         for each in fillers:
-            each.setblocking(False)  # noqa: FBT003 - its only way
+            each.setblocking(False)
             each.connect_ex(("127.0.0.3", port))
         try:
             async with Server(answering, port=port) as server:
                 transport = opened(Names(gpu=[("127.0.0.3", "127.0.0.1")]))
                 assert await get(transport, f"http://gpu.example:{port}/", connect=2) == b"ok"
-                # From now on the address that works is the first.
-                await get(transport, f"http://gpu.example:{port}/", connect=0.5)
-            assert len(server.requests) == 2
         finally:
             for each in fillers:
                 each.close()
@@ -136,7 +134,6 @@ async def test_a_name_is_looked_up_once_for_all_who_ask(
         assert await asyncio.gather(*asked) == [b"ok"] * 50
         await get(transport, url)
     assert names.asked == {"gpu.example": 1}
-    assert KEEP_SECONDS < Deadlines().connect + 1
 
 
 async def test_a_name_that_moves_is_found_again(opened: Callable[[Names], Transport]) -> None:
@@ -153,7 +150,9 @@ async def test_a_silent_dns_is_given_up(opened: Callable[[Names], Transport]) ->
     names = Names()
     names.silent.clear()
     transport = opened(names)
-    with pytest.raises(UpstreamError, match="did not tell the address of 'gpu.example'") as caught:
+    with pytest.raises(
+        UpstreamError, match=r"did not tell the address of 'gpu\.example'"
+    ) as caught:
         await get(transport, "http://gpu.example:8000/", connect=0.05)
     assert caught.value.failure is UpstreamFailure.UNREACHABLE
     assert "gpu.example:8000" in caught.value.message
@@ -194,7 +193,7 @@ async def test_a_hanging_lookup_does_not_hold_up_another(
 
 
 @pytest.mark.parametrize("name", ["nobody.example", "a" * 64 + ".example"])
-async def test_says_that_a_name_is_unknown(name: str, opened: Callable[[Names], Transport]) -> None:
+async def test_says_that_a_name_is_unknown(name: str) -> None:
     def lookup(asked: str) -> tuple[str, ...]:
         return Names()(asked.encode("idna").decode())
 
@@ -202,34 +201,33 @@ async def test_says_that_a_name_is_unknown(name: str, opened: Callable[[Names], 
     with pytest.raises(UpstreamError, match="cannot be resolved"):
         await get(transport, f"http://{name}:1/")
     await transport.aclose()
-    del opened
 
 
 async def test_connects_to_the_address_that_was_checked() -> None:
     # What a name server that is against us would do: one answer for the check, one for the use.
-    names = Names(gpu=[("10.255.255.1", "127.0.0.1"), ("169.254.169.254",)])
-    policy = Policy([("gpu.example", 1)])
-    transport = Transport(policy, names)
+    names = Names(gpu=[("127.0.0.1",), ("169.254.169.254",), (NOBODY,)])
     async with Server(answering) as server:
-        policy.register([("gpu.example", server.port)])
-        with pytest.raises(UpstreamError, match="10.255|gpu.example"):
-            await get(transport, f"http://gpu.example:{server.port}/", connect=0.2)
+        transport = Transport(Policy([("gpu.example", server.port)]), names)
+        url = f"http://gpu.example:{server.port}/"
+        assert await get(transport, url) == b"ok"
+        assert names.asked == {"gpu.example": 1}
+        await transport.aclose()
+        transport = Transport(Policy([("gpu.example", server.port)]), names)
         with pytest.raises(UpstreamError, match="metadata service") as caught:
-            await get(transport, f"http://gpu.example:{server.port}/")
+            await get(transport, url)
         assert caught.value.failure is UpstreamFailure.FORBIDDEN
-        assert not server.connections
-    await transport.aclose()
+        # A refused answer is not kept.
+        with pytest.raises(UpstreamError, match="refused the connection"):
+            await get(transport, url)
+        await transport.aclose()
 
 
 async def test_an_answer_that_is_refused_leaves_the_others() -> None:
-    policy = Policy([("gpu.example", 1)])
-    transport = Transport(policy, Names(gpu=[("169.254.169.254", "fe80::1", "127.0.0.1")]))
+    names = Names(gpu=[("169.254.169.254", "fe80::1", "127.0.0.1")])
     async with Server(answering) as server:
-        peers = [("gpu.example", server.port)]
-        allowed = Transport(Policy(peers), Names(gpu=[("169.254.169.254", "127.0.0.1")]))
-        assert await get(allowed, f"http://gpu.example:{server.port}/") == b"ok"
-        await allowed.aclose()
-    await transport.aclose()
+        transport = Transport(Policy([("gpu.example", server.port)]), names)
+        assert await get(transport, f"http://gpu.example:{server.port}/") == b"ok"
+        await transport.aclose()
 
 
 async def test_a_place_that_is_not_registered_is_not_even_looked_up() -> None:
