@@ -262,9 +262,10 @@ async def test_finds_the_routes(bench: Bench, dialect: Any, prefix: str, path: s
 async def test_says_that_there_is_no_such_route_and_looks_only_once(bench: Bench) -> None:
     async with FakeOpenAI(prefix="/elsewhere/v1") as server:
         deployment = bench.deployment(server.url + "/v1")
-        for requests in (2, 3):
+        # Both addresses, then both once more for whether messages at least have a route.
+        for requests in (4, 5):
             error = await bench.fail(deployment)
-            assert error.failure is F.PROTOCOL
+            assert (error.failure, error.param) == (F.PROTOCOL, "endpoint")
             assert f"{server.url}/v1" in error.message
             assert len(server.requests) == requests
 

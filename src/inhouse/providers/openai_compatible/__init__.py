@@ -1,6 +1,11 @@
-"""Upstreams that speak the OpenAI dialect: vLLM, llama.cpp, SGLang, TGI, Ollama and others."""
+"""Upstreams that speak the OpenAI dialect: many servers, OpenAI's cloud, Azure's."""
+
+from functools import partial
 
 from inhouse.providers.openai_compatible.address import heal
 from inhouse.providers.openai_compatible.provider import OpenAICompatible
+from inhouse.providers.openai_compatible.servers import cloud
 
-__all__ = ["OpenAICompatible", "heal"]
+OpenAI = partial(OpenAICompatible, platform=cloud)
+
+__all__ = ["OpenAI", "OpenAICompatible", "heal"]

@@ -36,7 +36,7 @@ async def read_counters(upstream: Upstream, transport: Transport) -> Generated |
         transport,
         "GET",
         root(upstream.base) + ROUTE,
-        headers=upstream.authorization,
+        headers=await upstream.site.authorization.header(Params().deadlines),
         params=Params(),
     )
     body = await response.read(LARGEST_METRICS)

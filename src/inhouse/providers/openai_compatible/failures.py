@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from inhouse.core.naming import did_you_mean
 from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.providers.openai_compatible.site import Advice
 from inhouse.providers.openai_compatible.upstream import Upstream
 from inhouse.wire.openai.refusals import Refusal, is_html, quote, retry_after
 from inhouse.wire.sse import LARGEST_EVENT
@@ -25,30 +26,68 @@ _ADVICE = {
 def refused(
     upstream: Upstream, found: Refusal, prompt: str, header: Callable[[str], str]
 ) -> UpstreamError:
-    """Return the error for a refusal; quotes the upstream without key and prompt."""
-    said = quote(found.said, upstream.connecting.secrets, prompt)
-    failure, what = found.failure, _ADVICE.get(found.failure, "")
+    """Return the error for a refusal; quotes the upstream without secrets and prompt."""
+    advice = upstream.site.advise(found, upstream.routes) or _advice(upstream, found, header)
+    said = quote(found.said, upstream.secrets, prompt) if advice.quoting else ""
+    end = "" if advice.what.endswith("?") else "."
+    answered = f'It answered {found.status}: "{said}"' if said else f"Its status is {found.status}."
+    return UpstreamError(
+        advice.failure,
+        f"{upstream.place} {advice.what}{end} {answered}",
+        status=found.status,
+        retry_after=retry_after(header),
+        param=advice.param,
+    )
+
+
+def _advice(upstream: Upstream, found: Refusal, header: Callable[[str], str]) -> Advice:
+    failure, what, param = found.failure, _ADVICE.get(found.failure, ""), found.param
     if 300 <= found.status < 400:
         target = urlsplit(header("location"))
         elsewhere = (
             f" to {target.scheme}://{target.hostname}{target.path}" if target.hostname else ""
         )
-        failure, said = UpstreamFailure.PROTOCOL, ""
-        what = f"redirects{elsewhere}. Let the endpoint name the real address"
-    elif found.no_route:
-        failure, said = UpstreamFailure.PROTOCOL, ""
-        what = f"has no such route below {upstream.base}. Check the path of the endpoint"
-    elif failure is UpstreamFailure.UNKNOWN_MODEL:
-        model = upstream.deployment.model
-        what = f"does not know the model '{model}'{did_you_mean(model, upstream.names)}"
-    end = "" if what.endswith("?") else "."
-    answered = f'It answered {found.status}: "{said}"' if said else f"Its status is {found.status}."
+        return Advice(
+            failure=UpstreamFailure.PROTOCOL,
+            what=f"redirects{elsewhere}. Let the endpoint name the real address",
+            param="endpoint",
+            quoting=False,
+        )
+    if found.no_route:
+        return Advice(
+            failure=UpstreamFailure.PROTOCOL,
+            what=f"has no such route below {upstream.base}. Check the path of the endpoint",
+            param="endpoint",
+            quoting=False,
+        )
+    match failure:
+        case UpstreamFailure.UNKNOWN_MODEL:
+            model, param = upstream.deployment.model, "identifier"
+            what = f"does not know the model '{model}'{did_you_mean(model, upstream.names)}"
+        case UpstreamFailure.AUTHENTICATION:
+            param = "api_key"
+        case UpstreamFailure.CONTENT_FILTER:
+            found_in_it = ", ".join(found.filtered)
+            what = "refused the prompt: its content filter objects"
+            what += f" to: {found_in_it}" if found_in_it else ""
+        case UpstreamFailure.MESSAGES_ONLY:
+            failure, param = UpstreamFailure.BAD_REQUEST, "options.takes_text"
+            what = (
+                "takes messages only, no text. Leave out the option takes_text, or set it to false"
+            )
+        case _:
+            pass
+    return Advice(failure=failure, what=what, param=param)
+
+
+def messages_only(upstream: Upstream, found: Refusal) -> UpstreamError:
+    """Return the error for a text sent to a model that takes messages only."""
     return UpstreamError(
-        failure,
-        f"{upstream.place} {what}{end} {answered}",
+        UpstreamFailure.MESSAGES_ONLY,
+        f"{upstream.place} takes no text for the model '{upstream.deployment.model}', only"
+        " messages: ask it with messages.",
         status=found.status,
-        retry_after=retry_after(header),
-        param=found.param,
+        param="options.takes_text",
     )
 
 
@@ -64,6 +103,7 @@ def garbled(upstream: Upstream, body: bytes) -> UpstreamError:
         UpstreamFailure.PROTOCOL,
         f"{upstream.place} {what}; is {upstream.base} the right endpoint?",
         status=200,
+        param="endpoint",
     )
 
 

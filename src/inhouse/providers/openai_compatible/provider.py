@@ -1,4 +1,4 @@
-"""The provider of the entry point ``custom_openai``.
+"""The provider of the entry points ``custom_openai``, ``openai`` and ``azure``: one dialect.
 
 Answers are asked for as streams, also for callers who want them whole, since llama.cpp notices a
 hang-up only while it streams; vLLM notices it always, and is asked for whole ones in one piece.
@@ -6,112 +6,101 @@ hang-up only while it streams; vLLM notices it always, and is asked for whole on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Sequence
 
 import msgspec
 
 from inhouse.core.catalog import Deployment
-from inhouse.core.delta import Delta, Deltas, Served
+from inhouse.core.delta import Delta, Deltas, Generated, Served
 from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Fim, Messages, Prompt, Text, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
+from inhouse.providers.connecting import blaming
 from inhouse.providers.events import LARGEST_ANSWER, Events
 from inhouse.providers.openai_compatible.address import root
-from inhouse.providers.openai_compatible.failures import (
-    broken_off,
-    endless,
-    garbled,
-    refused,
-)
+from inhouse.providers.openai_compatible.counters import read_counters
+from inhouse.providers.openai_compatible.endings import Endings
+from inhouse.providers.openai_compatible.failures import broken_off, endless, garbled, refused
+from inhouse.providers.openai_compatible.learning import STOP, told
+from inhouse.providers.openai_compatible.requesting import CHAT, TEXT, Question, ask, get, send
+from inhouse.providers.openai_compatible.servers import server
+from inhouse.providers.openai_compatible.site import Platform
 from inhouse.providers.openai_compatible.upstream import Upstream
 from inhouse.transport import Response, Transport
 from inhouse.wire.decoding import UNREADABLE
 from inhouse.wire.openai.listing import models, tokenize_body, tokens
-from inhouse.wire.openai.outbound import (
-    Habits,
-    Reading,
-    ReportedError,
-    chat_body,
-    completion_body,
-)
-from inhouse.wire.openai.refusals import Refusal, refusal
+from inhouse.wire.openai.outbound import Reading, ReportedError, chat_body, completion_body
+from inhouse.wire.openai.refusals import refusal
 from inhouse.wire.sse import EventTooLargeError
-
-LARGEST_REFUSAL = 1024 * 1024
-
-Encode = Callable[[Habits], bytes]
 
 
 class OpenAICompatible:
-    """Talks to upstreams that speak the OpenAI dialect."""
+    """Talks to upstreams that speak the OpenAI dialect, on one platform."""
 
-    def __init__(self, context: ProviderContext) -> None:
+    def __init__(self, context: ProviderContext, platform: Platform = server) -> None:
         """Open nothing yet."""
         self._context = context
+        self._platform = platform
         self._transport = Transport(context.egress)
         self._upstreams: dict[str, Upstream] = {}
 
     def check(self, deployment: Deployment) -> None:
         """Raise ConfigError, naming the field, where the deployment cannot work as written."""
-        Upstream(deployment, self._context).connecting.check()
+        site = self._platform(deployment, self._context, self._transport)
+        site.connecting.check()
+        site.authorization.check()
 
     def remarks(self, deployment: Deployment) -> list[str]:
         """Return what works but should be written otherwise, as far as requests have shown."""
-        return list(self._upstream(deployment).remarks)
+        return list(self._upstream(deployment).routes.remarks)
+
+    def habits(self, deployment: Deployment) -> list[str]:
+        """Return what inhouse does otherwise for this deployment, having learned from refusals."""
+        upstream = self._upstream(deployment)
+        return told(upstream.habits, upstream.site.habits)
 
     def takes_text(self, deployment: Deployment) -> bool:
-        """Tell whether the model takes rendered text: so far, always."""
-        del deployment
-        return True
+        """Tell whether the model takes rendered text, as its options say or as it has shown."""
+        try:
+            return self._upstream(deployment).takes_text
+        except ConfigError:
+            return True
 
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
-        """Return the place of the deployment's endpoint."""
+        """Return the places of the deployment's endpoint and of whoever issues its tokens."""
         try:
-            return self._upstream(deployment).connecting.endpoints
+            site = self._upstream(deployment).site
         except ConfigError:
             return frozenset()
+        return site.connecting.endpoints | site.authorization.endpoints
 
     async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
         """Ask the model and yield its answer piece by piece; closing it hangs up at once."""
         upstream = self._upstream(deployment)
         if params.whole and not await self._gives_whole_answers(upstream):
             params = msgspec.structs.replace(params, whole=False)
-        route, encode = _asked(deployment, prompt, params)
-        try:
-            response = await self._ask(upstream, route, encode, prompt, params)
+        question = _question(deployment, prompt, params)
+        with blaming(deployment):
+            response = await ask(self._transport, upstream, question, params, self._learn_names)
             try:
-                events, reading = Events(response), Reading()
-                while not reading.done and (found := await events.next()) is not None:
-                    for event in found:
-                        for delta in _read(upstream, reading, event, prompt):
-                            yield delta
-                response.release()
-                if not reading.finished:
-                    raise broken_off(upstream)
-                if (usage := reading.finish()) is not None:
-                    yield usage
+                async for delta in _answer(upstream, response, question, params):
+                    yield delta
+            except EventTooLargeError:
+                raise endless(upstream) from None
             finally:
                 response.abort()
-        except EventTooLargeError:
-            raise endless(upstream) from None
-        except UpstreamError as error:
-            error.deployment = deployment.name
-            raise
 
     async def served(self, deployment: Deployment) -> Sequence[Served]:
         """List the models that the upstream says it serves, with their windows where it tells."""
-        try:
-            upstream = self._upstream(deployment)
-            response = await self._ask(upstream, "/models", None, Text(""), Params())
-            body = await response.read(LARGEST_ANSWER)
-            try:
-                found = models(body)
-            except UNREADABLE:
-                raise garbled(upstream, body) from None
-        except UpstreamError as error:
-            error.deployment = deployment.name
-            raise
+        upstream = self._upstream(deployment)
+        with blaming(deployment):
+            response = await get(self._transport, upstream, lambda routes: routes.models, Params())
+            found = await _listed(upstream, response)
+            if upstream.site.names:
+                # What the list of models names there is not what an identifier may name.
+                found = await self._names(upstream)
         upstream.names = tuple(model.name for model in found)
         if upstream.whole_answers is None:
             upstream.whole_answers = bool(found) and all(each.owner == "vllm" for each in found)
@@ -122,64 +111,34 @@ class OpenAICompatible:
         upstream = self._upstream(deployment)
         if not upstream.counts_tokens:
             return None
-        try:
+        with blaming(deployment):
+            header = await upstream.site.authorization.header(Params().deadlines)
             url = root(upstream.base) + "/tokenize"
-            response = await self._send(
-                upstream, "POST", url, tokenize_body(deployment.model, text), Params()
-            )
-            body = await response.read(LARGEST_ANSWER)
-        except UpstreamError as error:
-            error.deployment = deployment.name
-            raise
-        count = tokens(body) if response.status == 200 else None
+            body = tokenize_body(deployment.model, text)
+            response = await send(self._transport, upstream, "POST", url, header, body, Params())
+            said = await response.read(LARGEST_ANSWER)
+        count = tokens(said) if response.status == 200 else None
         if count is None and response.status < 500 and response.status != 429:
             upstream.counts_tokens = False
         return count
 
+    async def generated(self, deployment: Deployment) -> Generated | None:
+        """Return what the upstream counts of itself, None where it publishes nothing."""
+        with blaming(deployment):
+            return await read_counters(self._upstream(deployment), self._transport)
+
     async def aclose(self) -> None:
         """Abort what runs and close every connection."""
+        closing = [each.site.authorization.aclose() for each in self._upstreams.values()]
+        await asyncio.gather(*closing)
         await self._transport.aclose()
 
     def _upstream(self, deployment: Deployment) -> Upstream:
         known = self._upstreams.get(deployment.name)
         if known is None or (known.deployment is not deployment and known.deployment != deployment):
-            known = self._upstreams[deployment.name] = Upstream(deployment, self._context)
+            site = self._platform(deployment, self._context, self._transport)
+            known = self._upstreams[deployment.name] = Upstream(deployment, site)
         return known
-
-    async def _ask(
-        self,
-        upstream: Upstream,
-        route: str,
-        encode: Encode | None,
-        prompt: Prompt,
-        params: Params,
-    ) -> Response:
-        """Return a 200, having learned where the upstream listens and what it does not take.
-
-        Each refusal teaches at most one thing, so this ends. Raises UpstreamError.
-        """
-        base, habits = upstream.base, upstream.habits
-        while True:
-            body = b"" if encode is None else encode(habits)
-            method = "GET" if encode is None else "POST"
-            response = await self._send(upstream, method, base + route, body, params)
-            if response.status == 200:
-                if upstream.alternative:
-                    upstream.settle(base)
-                return response
-            said = await response.read(LARGEST_REFUSAL)
-            if 200 < response.status < 300:
-                raise garbled(upstream, said)
-            found = refusal(response.status, said)
-            changed = _changed(habits, found)
-            if changed != habits:
-                habits = upstream.habits = changed
-            elif found.no_route and base == upstream.base and upstream.alternative:
-                base = upstream.alternative
-            else:
-                upstream.alternative = ""
-                await self._learn_names(upstream, found, route)
-                raise refused(upstream, found, text_of(prompt), response.header)
 
     async def _gives_whole_answers(self, upstream: Upstream) -> bool:
         """Tell whether a hang-up stops this upstream though it does not stream."""
@@ -190,35 +149,65 @@ class OpenAICompatible:
                 return False
         return bool(upstream.whole_answers)
 
-    async def _learn_names(self, upstream: Upstream, found: Refusal, route: str) -> None:
+    async def _learn_names(self, upstream: Upstream) -> None:
         """Ask once what the upstream serves, to name the nearest model."""
-        unknown = found.failure is UpstreamFailure.UNKNOWN_MODEL and not found.no_route
-        if unknown and not upstream.names and route != "/models":
+        if not upstream.names:
             try:
                 await self.served(upstream.deployment)
             except UpstreamError:
                 upstream.names = ()
 
-    async def _send(
-        self, upstream: Upstream, method: str, url: str, body: bytes, params: Params
-    ) -> Response:
-        return await upstream.connecting.request(
-            self._transport,
-            method,
-            url,
-            headers=upstream.authorization,
-            body=body,
-            params=params,
-        )
+    async def _names(self, upstream: Upstream) -> Sequence[Served]:
+        """Return what may stand in the identifier, where the platform still tells that."""
+        try:
+            url = upstream.site.names
+            header = await upstream.site.authorization.header(Params().deadlines)
+            response = await send(self._transport, upstream, "GET", url, header, b"", Params())
+            if response.status == 200:
+                return await _listed(upstream, response)
+            response.abort()
+        except UpstreamError:
+            pass
+        return ()
 
 
-def _asked(deployment: Deployment, prompt: Prompt, params: Params) -> tuple[str, Encode]:
-    model = deployment.model
+async def _answer(
+    upstream: Upstream, response: Response, question: Question, params: Params
+) -> Deltas:
+    """Read an answer to its end, or to where its last choice is to stop."""
+    events, reading = Events(response), Reading()
+    stops = params.stop if STOP in upstream.habits.left_out else ()
+    endings = Endings(stops, params.n)
+    while not reading.done and (found := await events.next()) is not None:
+        for event in found:
+            for delta in _read(upstream, reading, event, question.text):
+                shown = endings.feed(delta)
+                if shown is not None:
+                    yield shown
+            if endings.done:
+                return
+    response.release()
+    if not reading.finished:
+        raise broken_off(upstream)
+    if (usage := reading.finish()) is not None:
+        yield usage
+
+
+def _question(deployment: Deployment, prompt: Prompt, params: Params) -> Question:
+    model, said = deployment.model, text_of(prompt)
     match prompt:
         case Text(text):
-            return "/completions", lambda habits: completion_body(model, text, params, habits)
+            return Question(
+                route=TEXT,
+                encode=lambda habits: completion_body(model, text, params, habits),
+                text=said,
+            )
         case Messages(messages):
-            return "/chat/completions", lambda habits: chat_body(model, messages, params, habits)
+            return Question(
+                route=CHAT,
+                encode=lambda habits: chat_body(model, messages, params, habits),
+                text=said,
+            )
         case Fim():
             raise UpstreamError(
                 UpstreamFailure.BAD_REQUEST,
@@ -228,25 +217,19 @@ def _asked(deployment: Deployment, prompt: Prompt, params: Params) -> tuple[str,
             )
 
 
-def _changed(habits: Habits, found: Refusal) -> Habits:
-    """Return the habits that a refusal teaches; the same where it is about something else."""
-    if found.status not in {400, 422}:
-        return habits
-    about = f"{found.param} {found.said}"
-    if habits.stream_options and ("stream_options" in about or "include_usage" in about):
-        return msgspec.structs.replace(habits, stream_options=False)
-    if habits.skip_special_tokens and "skip_special_tokens" in about:
-        return msgspec.structs.replace(habits, skip_special_tokens=False)
-    if not habits.max_completion_tokens and "max_completion_tokens" in about:
-        return msgspec.structs.replace(habits, max_completion_tokens=True)
-    return habits
+async def _listed(upstream: Upstream, response: Response) -> Sequence[Served]:
+    body = await response.read(LARGEST_ANSWER)
+    try:
+        return models(body)
+    except UNREADABLE:
+        raise garbled(upstream, body) from None
 
 
-def _read(upstream: Upstream, reading: Reading, data: bytes, prompt: Prompt) -> list[Delta]:
+def _read(upstream: Upstream, reading: Reading, data: bytes, prompt: str) -> list[Delta]:
     try:
         return reading.event(data)
     except UNREADABLE:
         raise garbled(upstream, data) from None
     except ReportedError as error:
         found = refusal(200, error.body)
-        raise refused(upstream, found, text_of(prompt), lambda _: "") from None
+        raise refused(upstream, found, prompt, lambda _: "") from None

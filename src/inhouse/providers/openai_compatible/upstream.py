@@ -3,51 +3,51 @@
 from __future__ import annotations
 
 from inhouse.core.catalog import Deployment
-from inhouse.core.ports import ProviderContext
-from inhouse.providers.connecting import Connecting, HttpOptions, fault, read_options
-from inhouse.providers.openai_compatible.address import alternative, heal
-from inhouse.wire.openai.outbound import DEFAULT_HABITS
-
-
-class Options(HttpOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``[deployments.options]`` may hold for ``custom_openai``.
-
-    `whole_answers` claims that the upstream stops when a caller hangs up who waits for an answer
-    that is not streamed; such answers are then asked for in one piece, which costs less. Unsaid, it
-    is taken for true of vLLM, and of no other.
-    """
-
-    whole_answers: bool | None = None
+from inhouse.providers.openai_compatible.site import Routes, Site
 
 
 class Upstream:
-    """What we know of one deployment's upstream, and what it has taught us."""
+    """What we know of one deployment's upstream, and what it has taught us.
 
-    def __init__(self, deployment: Deployment, context: ProviderContext) -> None:
-        """Read `deployment`; raises ConfigError, which names the field."""
+    `names` are those that may stand in the identifier, as the upstream listed them last. `settled`
+    tells whether it has answered at `routes`; `others` are where else it may listen.
+    """
+
+    def __init__(self, deployment: Deployment, site: Site) -> None:
+        """Know what the platform knows."""
         self.deployment = deployment
-        options = read_options(deployment, Options)
-        self.base, remark = heal(deployment.endpoint)
-        self.alternative = alternative(self.base)
-        self.remarks = [] if remark is None else [remark]
-        self.habits = DEFAULT_HABITS
+        self.site = site
+        self.connecting = site.connecting
+        self.place = site.connecting.place
+        self.routes, *others = site.routes
+        self.others: tuple[Routes, ...] = tuple(others)
+        self.settled = False
+        self.habits = site.habits
         self.names: tuple[str, ...] = ()
-        """The models that the upstream listed last."""
-        self.counts_tokens = True
-        self.whole_answers = options.whole_answers
-        if not self.base:
-            raise fault(deployment, "endpoint", "it is missing; write it as http://HOST:PORT/v1")
-        self.connecting = Connecting(deployment, options, context, self.base)
-        self.place = self.connecting.place
-        key = deployment.api_key
-        self.authorization = (
-            self.connecting.secret_header("authorization", f"Bearer {key.reveal()}") if key else b""
-        )
+        self.counts_tokens = site.counts_tokens
+        self.whole_answers = site.whole_answers
+        self.messages_only = False
+        """Whether the upstream has shown that it takes no text."""
+        self.sought_chat = False
 
-    def settle(self, base: str) -> None:
-        """The upstream has answered at `base`: look nowhere else from now on."""
-        if base != self.base:
-            written = self.deployment.endpoint.strip().rstrip("/")
-            self.remarks = [] if base == written else [f"The endpoint should be {base}"]
-            self.base = base
-        self.alternative = ""
+    @property
+    def base(self) -> str:
+        """What messages call the upstream's address."""
+        return self.routes.base
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether the model takes rendered text: as the options say, else as far as is known."""
+        said = self.site.options.takes_text
+        return said if said is not None else self.site.takes_text and not self.messages_only
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be quoted from the upstream's answers."""
+        return self.connecting.secrets + self.site.authorization.secrets
+
+    def settle(self, routes: Routes) -> None:
+        """The upstream has answered at these routes: look nowhere else from now on."""
+        self.routes = routes
+        self.others = ()
+        self.settled = True

@@ -42,6 +42,11 @@ _CHAT_ONLY = re.compile(
     r"|does not support (?:the )?(?:text |legacy )?completions?\b",
     re.IGNORECASE,
 )
+_PLAIN = {
+    401: UpstreamFailure.AUTHENTICATION,
+    403: UpstreamFailure.AUTHENTICATION,
+    429: UpstreamFailure.RATE_LIMITED,
+}
 _FILTER_CODES = {"content_filter", "ResponsibleAIPolicyViolation"}
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _ECHO = re.compile(r"""['"]input['"]\s*:.*""", re.DOTALL)
@@ -83,16 +88,10 @@ def refusal(status: int, body: bytes) -> Refusal:
 
 
 def _failure(status: int, said: str, kind: str, param: str | None) -> UpstreamFailure:
-    if status in {401, 403}:
-        return UpstreamFailure.AUTHENTICATION
-    if status == 429:
-        return UpstreamFailure.RATE_LIMITED
-    if kind in _FILTER_CODES:
-        return UpstreamFailure.CONTENT_FILTER
-    if kind in _CONTEXT_CODES or param == "input_tokens" or _CONTEXT.search(said):
-        return UpstreamFailure.CONTEXT_LENGTH
-    if status in {400, 404} and _CHAT_ONLY.search(said):
-        return UpstreamFailure.MESSAGES_ONLY
+    if status in _PLAIN:
+        return _PLAIN[status]
+    if (meant := _meant(said, kind, param)) is not None:
+        return meant
     if status == 404:
         return UpstreamFailure.UNKNOWN_MODEL
     if status == 503 and "loading" in said.lower():
@@ -106,6 +105,17 @@ def _failure(status: int, said: str, kind: str, param: str | None) -> UpstreamFa
     if kind == "model_not_found" or _NO_MODEL.search(said):
         return UpstreamFailure.UNKNOWN_MODEL
     return UpstreamFailure.BAD_REQUEST
+
+
+def _meant(said: str, kind: str, param: str | None) -> UpstreamFailure | None:
+    """Return what the words alone tell, whatever the status."""
+    if kind in _FILTER_CODES:
+        return UpstreamFailure.CONTENT_FILTER
+    if kind in _CONTEXT_CODES or param == "input_tokens" or _CONTEXT.search(said):
+        return UpstreamFailure.CONTEXT_LENGTH
+    if _CHAT_ONLY.search(said):
+        return UpstreamFailure.MESSAGES_ONLY
+    return None
 
 
 class _Words(NamedTuple):
