@@ -16,6 +16,9 @@ TEXT = f"""
 port = 5052
 [log]
 level = "info"
+[egress]
+networks = ["10.0.0.0/8"]
+peers = ["gpu.example:8000"]
 [settings]
 trace_days = 7
 [[deployments]]
@@ -58,6 +61,8 @@ def told(folder: Path, text: str) -> str:
         ("feature", "featrue", "unknown key 'featrue' in [[routes]] number 1; did you mean"),
         ("5052", '"5052"', "[server]: port: expected int, got str"),
         ("5052", "70000", "[server]: port: expected int <= 65535"),
+        ("10.0.0.0/8", "10.0.0.1/8", "[egress]: networks: '10.0.0.1/8' is not a network, as in"),
+        ("e:8000", "e", "[egress]: peers: 'gpu.example' is not HOST:PORT, as in gpu.example:8000"),
         ("port = 5052", 'host = ""', "[server]: host: expected str of length >= 1"),
         ("trace_days = 7", "trace_days = 0", "[settings]: trace_days: expected int >= 1"),
         ('"info"', '"loud"', "[log]: level: expected one of debug, error, info, warning"),

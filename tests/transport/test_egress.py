@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inhouse.core.places import parse_network, parse_peer
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.transport import Policy, parse_network, parse_peer
+from inhouse.transport import Policy
 from inhouse.transport.addresses import is_loopback, refused
 
 GPU = ("gpu.example", 8000)
@@ -162,7 +163,7 @@ def test_the_environment_s_proxies_are_peers() -> None:
         ("gpu.example:8000", ("gpu.example", 8000)),
         (" GPU.example.:1 ", ("gpu.example", 1)),
         ("10.0.0.1:65535", ("10.0.0.1", 65535)),
-        ("[fd12::0007]:80", ("fd12::7", 80)),
+        ("[fd12::7]:80", ("fd12::7", 80)),
     ],
 )
 def test_reads_peers(text: str, place: tuple[str, int]) -> None:
@@ -171,7 +172,20 @@ def test_reads_peers(text: str, place: tuple[str, int]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "gpu", "gpu:", ":80", "gpu:0", "gpu:65536", "gpu:x", "http://gpu:80", "a:b:80", "gpu:²"],
+    [
+        "",
+        "gpu",
+        "gpu:",
+        ":80",
+        "gpu:0",
+        "gpu:65536",
+        "gpu:x",
+        "http://gpu:80",
+        "a:b:80",
+        "gpu:²",
+        "[]:80",
+        ".:80",
+    ],
 )
 def test_refuses_what_is_no_peer(text: str) -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,21 +13,29 @@ from inhouse.context import files
 from inhouse.core.catalog import Deployment
 from inhouse.core.naming import deployment_name_fault, identifier_fault
 from inhouse.core.ports import ProviderContext
-from inhouse.errors import ConfigError
+from inhouse.errors import ConfigError, InhouseError
 from inhouse.families import load
 from inhouse.providers.loading import Providers
+from inhouse.transport import Policy
 
 
-def providers(configured: config.Config) -> Providers:
-    """Return the providers, to be used without a gateway."""
-    return Providers(
+def providers(configured: config.Config, asked: Deployment | None = None) -> Providers:
+    """Return the providers, to be used without a gateway; they connect only for the one `asked`."""
+    egress = Policy.of(configured.egress, configured.proxies)
+    known = Providers(
         ProviderContext(
             cache=configured.cache_folder,
             proxies=configured.proxies,
             environment=configured.platform,
             documents=lambda root, exclude: files.read(Path(root), exclude),
+            egress=egress,
         )
     )
+    if asked is not None:
+        # One that cannot work as it is written connects nowhere.
+        with contextlib.suppress(InhouseError):
+            egress.register(known[asked.provider].endpoints(asked))
+    return known
 
 
 def checked(configured: config.Config, deployments: Iterable[Deployment]) -> list[Deployment]:

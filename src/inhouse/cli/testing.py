@@ -37,7 +37,7 @@ def run(
 async def _run(
     configured: config.Config, settings: Settings, deployment: Deployment, *, show: bool
 ) -> list[Check]:
-    known = providers(configured)
+    known = providers(configured, deployment)
     made: list[Check] = []
     try:
         provider = known[deployment.provider]

@@ -5,6 +5,7 @@ from inhouse.config.loading import load, load_client, load_entries, load_familie
 from inhouse.config.shape import (
     Client,
     Config,
+    EgressConfig,
     LogConfig,
     MetricsConfig,
     ServerConfig,
@@ -15,6 +16,7 @@ __all__ = [
     "VARIABLES",
     "Client",
     "Config",
+    "EgressConfig",
     "LogConfig",
     "MetricsConfig",
     "ServerConfig",

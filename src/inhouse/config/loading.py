@@ -24,6 +24,7 @@ from inhouse.config.shape import (
     SECTIONS,
     Client,
     Config,
+    EgressConfig,
     FamiliesConfig,
     LogConfig,
     MetricsConfig,
@@ -31,6 +32,7 @@ from inhouse.config.shape import (
     StoreConfig,
 )
 from inhouse.core.catalog import Declared
+from inhouse.core.places import parse_network, parse_peer
 from inhouse.core.secret import SHORTEST_SEALING_KEY, Secret
 from inhouse.errors import ConfigError
 
@@ -60,6 +62,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         metrics=document.section("metrics", MetricsConfig),
         store=store,
         log=_log(document, environ),
+        egress=_egress(document),
         families=_folder(document, environ),
         declared=entries.read(document, secrets, declared=True),
         secret_key=_secret_key(environ),
@@ -158,6 +161,20 @@ def _log(document: Document, environ: Mapping[str, str]) -> LogConfig:
         raise ConfigError(
             f"INHOUSE_LOG_LEVEL: expected one of debug, info, warning, error, got '{level}'"
         ) from None
+
+
+def _egress(document: Document) -> EgressConfig:
+    egress = document.section("egress", EgressConfig)
+    for name, written, parse in (
+        ("peers", egress.peers, parse_peer),
+        ("networks", egress.networks, parse_network),
+    ):
+        for each in written:
+            try:
+                parse(each)
+            except ValueError as error:
+                document.fault("[egress]", f"{name}: {error}")
+    return egress
 
 
 def _store(

@@ -21,6 +21,7 @@ from inhouse.transport import (
     Tls,
     Transport,
     header_block,
+    nameable,
     parse_proxy,
     proxy_for,
     split,
@@ -92,7 +93,7 @@ class Connecting:
             client_key_file=options.client_key_file,
         )
         self.proxy = _proxy(deployment, options, context, (scheme, host, port))
-        self.endpoints: frozenset[Place] = frozenset({(host.lower(), port)})
+        self.endpoints = _endpoints((host.lower(), port), self.proxy)
         self.secrets = [deployment.api_key.reveal(), *options.headers.values()]
         self._max_connections = options.max_connections
         self._headers = _headers(deployment, options)
@@ -161,6 +162,13 @@ def _proxy(
     except ValueError as error:
         where = "options.proxy" if options.proxy is not None else "the environment's proxy"
         raise fault(deployment, where, str(error)) from None
+
+
+def _endpoints(place: Place, proxy: Proxy | None) -> frozenset[Place]:
+    # No model is served at a metadata service or link-local address; whoever has one all the same,
+    # on a cable between two machines say, lists it as a peer in the file.
+    served = {place} if nameable(place[0]) else set[Place]()
+    return frozenset(served | ({(proxy.host, proxy.port)} if proxy is not None else set[Place]()))
 
 
 def _headers(deployment: Deployment, options: HttpOptions) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from inhouse.core.places import parse_network, parse_peer
 from inhouse.core.ports import Place
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport.addresses import IpNetwork, is_loopback, parse, plain, refused
@@ -140,34 +141,6 @@ class Anywhere:
                 f"'{host}' stands for {address}, {kind}, at port {port}: inhouse does not connect"
                 " there. Correct the DNS, or the address."
             )
-
-
-def parse_peer(text: str) -> Place:
-    """Read ``HOST:PORT``, an IPv6 address in brackets.
-
-    Raises:
-        ValueError: it is none.
-
-    """
-    host, _, port = text.strip().rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    sane = bool(host) and (bracketed or not set(host) & set(":/@[]")) and host.isprintable()
-    if not sane or not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65536:
-        raise ValueError(f"'{text}' is not HOST:PORT, as in gpu.example:8000 or [fd12::7]:8000")
-    return _normal((host.strip("[]"), int(port)))
-
-
-def parse_network(text: str) -> IpNetwork:
-    """Read an address or a network such as ``10.0.0.0/8``.
-
-    Raises:
-        ValueError: it is none.
-
-    """
-    try:
-        return ipaddress.ip_network(text.strip())
-    except ValueError as error:
-        raise ValueError(f"'{text}' is not a network, as in 10.0.0.0/8: {error}") from None
 
 
 def nameable(host: str) -> bool:
