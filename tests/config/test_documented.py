@@ -19,7 +19,10 @@ def heading(section: str) -> str:
 
 
 def row(name: str, default: object, text: str) -> str:
-    shown = "*required*" if default is NODEFAULT else f"`{msgspec.json.encode(default).decode()}`"
+    if default is NODEFAULT:
+        shown = "*required*"
+    else:
+        shown = "none" if default is None else f"`{msgspec.json.encode(default).decode()}`"
     return f"| `{name}` | {shown} | {text} |"
 
 

@@ -7,7 +7,18 @@ import msgspec
 import pytest
 
 from inhouse import config
-from inhouse.core.catalog import ApiKey, Declared, Deployment, Feature, Role, Route, digest
+from inhouse.core.catalog import (
+    ApiKey,
+    Declared,
+    Deployment,
+    Feature,
+    Limits,
+    Role,
+    Route,
+    Team,
+    digest,
+)
+from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.core.secret import Secret
 from inhouse.errors import ConfigError
 
@@ -24,14 +35,28 @@ endpoint = "http://127.0.0.1:8000/v1"
 identifier = "custom_openai/codestral"
 api_key = "env:VLLM_API_KEY"
 options = { ca = "ca.pem" }
+max_concurrent = 16
+[deployments.deadlines]
+first_token = 2
+total = 12.5
+[[teams]]
+name = "payments"
+tokens_per_minute = 100_000
 [[routes]]
 feature = "completion"
 deployments = ["codestral on vLLM"]
+[[routes]]
+feature = "completion"
+team = "payments"
+deployments = ["codestral on vLLM"]
+weights = [2]
 [[keys]]
 name = "ci"
 role = "admin"
 key = "env:INHOUSE_CI_KEY"
 models = ["completion"]
+team = "payments"
+requests_per_minute = 60
 """
 CI_KEY = "a key of a caller"
 
@@ -97,11 +122,21 @@ def test_example(write: Write, environ: dict[str, str], tmp_path: Path) -> None:
                 endpoint="http://127.0.0.1:8000/v1",
                 api_key=Secret("upstream-secret"),
                 options={"ca": "ca.pem"},
+                deadlines=DeadlineOverrides(first_token=2.0, total=12.5),
+                max_concurrent=16,
                 declared=True,
             ),
         ),
+        teams=(Team(name="payments", limits=Limits(tokens_per_minute=100_000), declared=True),),
         routes=(
             Route(feature=Feature.COMPLETION, deployments=("codestral on vLLM",), declared=True),
+            Route(
+                feature=Feature.COMPLETION,
+                team="payments",
+                deployments=("codestral on vLLM",),
+                weights=(2,),
+                declared=True,
+            ),
         ),
         keys=(
             ApiKey(
@@ -109,6 +144,8 @@ def test_example(write: Write, environ: dict[str, str], tmp_path: Path) -> None:
                 role=Role.ADMIN,
                 digest=digest(CI_KEY),
                 models=("completion",),
+                team="payments",
+                limits=Limits(requests_per_minute=60),
                 declared=True,
             ),
         ),

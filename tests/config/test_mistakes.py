@@ -26,13 +26,24 @@ name = "one"
 family = "codestral"
 identifier = "custom_openai/codestral"
 api_key = "{SECRET}"
+max_concurrent = 4
+deadlines = {{ total = 20 }}
+[[teams]]
+name = "payments"
+tokens_per_minute = 1000
 [[routes]]
 feature = "completion"
 deployments = ["one"]
+weights = [1]
+[[routes]]
+feature = "chat"
+team = "payments"
+disabled = true
 [[keys]]
 name = "ci"
 role = "admin"
 key = "env:KEY"
+requests_per_minute = 60
 """
 ENVIRON = {"HOME": "/nowhere", "KEY": "the-key-of-a-caller"}
 
@@ -66,6 +77,17 @@ def told(folder: Path, text: str) -> str:
         ("port = 5052", 'host = ""', "[server]: host: expected str of length >= 1"),
         ("trace_days = 7", "trace_days = 0", "[settings]: trace_days: expected int >= 1"),
         ('"info"', '"loud"', "[log]: level: expected one of debug, error, info, warning"),
+        ("total = 20", "totl = 20", "'totl' in [[deployments]] 'one': deadlines; did you mean"),
+        ("total = 20", "total = 0", "[[deployments]] 'one': deadlines: total: expected float > 0"),
+        ("max_concurrent = 4", "max_concurrent = 0", "'one': max_concurrent: expected int >= 1"),
+        ("[1]", "[0]", "[[routes]] 'completion': weights: all are 0, so that nothing would be"),
+        ("[1]", "[1, 2]", "[[routes]] 'completion': weights: 2 for 1 deployments; write one"),
+        ("[1]", "[2000]", "[[routes]] 'completion': weights[0]: expected int <= 1000"),
+        ('team = "payments"', 'team = "payment"', "[[routes]] 'chat@payment': team: the file"),
+        ('"ci"', '"ci"\nteam = "pay"', "[[keys]] 'ci': team: the file declares no team 'pay'"),
+        ('"payments"', '"pay/ments"', "[[teams]] 'pay/ments': the name holds a slash"),
+        ("= 1000", "= 0", "[[teams]] 'payments': tokens_per_minute: expected int >= 1"),
+        ("= 60", "= 0.5", "[[keys]] 'ci': requests_per_minute: expected int"),
         ('["one"]', '"one"', "[[routes]] 'completion': deployments: expected array, got str"),
         ('["one"]', "[1]", "[[routes]] 'completion': deployments[0]: expected str, got int"),
         ('["one"]', '["on"]', "deployments: the file declares no deployment 'on'; did you mean"),
@@ -105,12 +127,22 @@ def test_mistakes(folder: Path, right: str, wrong: str, message: str) -> None:
         ("deployments", "[[deployments]] 'one': there are two with this name"),
         ("routes", "[[routes]] 'completion': there are two with this feature"),
         ("keys", "[[keys]] 'ci': there are two with this name"),
+        ("teams", "[[teams]] 'payments': there are two with this name"),
     ],
 )
 def test_duplicates(folder: Path, section: str, message: str) -> None:
     block = re.search(rf"\[\[{section}\]\]\n(?:.+ = .+\n)+", TEXT)
     assert block
     assert told(folder, TEXT + block[0]) == f"inhouse.toml: {message}"
+
+
+def test_two_routes_of_one_team(folder: Path) -> None:
+    twin = '[[routes]]\nfeature = "chat"\nteam = "payments"\ndisabled = true\n'
+
+    said = told(folder, TEXT + twin)
+    assert said == (
+        "inhouse.toml: [[routes]] 'chat@payments': there are two with this feature and team"
+    )
 
 
 def test_one_key_under_two_names(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -58,22 +58,24 @@ class Document:
         """Decode the table `name`, empty where it is missing."""
         return self.decode(self.tables.get(name, {}), shape, f"[{name}]")
 
-    def entries(self, name: str, shape: type[Shape], key: str) -> list[tuple[str, Shape]]:
+    def entries(self, name: str, shape: type[Shape], *keys: str) -> list[tuple[str, Shape]]:
         """Decode the array of tables `name`, each with a label for messages.
 
-        `key` is the field that tells entries apart; no two may have the same.
+        `keys` are the fields that tell entries apart, the first one always there; no two entries
+        may have the same.
         """
         array = self.tables.get(name, [])
         if not isinstance(array, list):
             self.fault(f"[{name}]", f"write [[{name}]], with two brackets: it is a list")
-        found: dict[str, tuple[str, Shape]] = {}
+        found: dict[tuple[object, ...], tuple[str, Shape]] = {}
         for number, table in enumerate(cast("list[object]", array), start=1):
-            label = _label(name, table, key) or f"[[{name}]] number {number}"
+            label = _label(name, table, keys) or f"[[{name}]] number {number}"
             entry = self.decode(table, shape, label)
-            title = cast("str", getattr(entry, key))
-            if title in found:
-                self.fault(label, f"there are two with this {key}")
-            found[title] = label, entry
+            titles = tuple(getattr(entry, key) for key in keys)
+            if titles in found:
+                same = [key for key, title in zip(keys, titles, strict=True) if title]
+                self.fault(label, f"there are two with this {' and '.join(same)}")
+            found[titles] = label, entry
         return list(found.values())
 
     def decode(self, table: object, shape: type[Shape], where: str) -> Shape:
@@ -94,12 +96,14 @@ def _shown(file: Path) -> str:
     return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
 
 
-def _label(name: str, table: object, key: str) -> str | None:
+def _label(name: str, table: object, keys: Sequence[str]) -> str | None:
+    """Return ``[[routes]] 'completion@payments'``, None where an entry has no such fields."""
     if not isinstance(table, dict):
         return None
-    title = cast("dict[str, object]", table).get(key)
-    shown = isinstance(title, str) and title.isprintable() and title
-    return f"[[{name}]] '{title}'" if shown else None
+    titles = [cast("dict[str, object]", table).get(key, "") for key in keys]
+    texts = [title for title in titles if isinstance(title, str) and title.isprintable()]
+    shown = len(texts) == len(titles) and texts[0]
+    return f"[[{name}]] '{'@'.join(filter(None, texts))}'" if shown else None
 
 
 def _plain(message: str, shape: object) -> str:

@@ -1,22 +1,25 @@
-"""The entries that a file lists: deployments, routes, keys and settings."""
+"""The entries that a file lists: deployments, teams, routes, keys and settings."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
 from inhouse.config.document import Document
+from inhouse.config.listed import DeploymentEntry, KeyEntry, RouteEntry, TeamEntry
 from inhouse.config.secrets import Secrets
-from inhouse.config.shape import DeploymentEntry, KeyEntry, RouteEntry
 from inhouse.core.catalog import (
     ApiKey,
     Declared,
     Deployment,
     Feature,
+    Limits,
     Role,
     Route,
     Settings,
+    Team,
     digest,
 )
+from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.core.naming import (
     deployment_name_fault,
     did_you_mean,
@@ -25,21 +28,25 @@ from inhouse.core.naming import (
 )
 from inhouse.core.secret import api_key_fault
 
-SECTIONS = ("settings", "deployments", "routes", "keys")
+SECTIONS = ("settings", "deployments", "teams", "routes", "keys")
 
 
 def read(document: Document, secrets: Secrets, *, declared: bool) -> Declared:
-    """Decode the four sections; raises `ConfigError`."""
-    deployments = tuple(_deployments(document, secrets, declared=declared))
-    routes = tuple(_routes(document, declared=declared))
-    if declared:
-        _check_routes(document, deployments, routes)
-    return Declared(
-        deployments=deployments,
-        routes=routes,
+    """Decode the five sections; raises `ConfigError`.
+
+    What is declared may only name what is declared too; a file that is applied once may name
+    entries that are there already.
+    """
+    found = Declared(
+        deployments=tuple(_deployments(document, secrets, declared=declared)),
+        teams=tuple(_teams(document, declared=declared)),
+        routes=tuple(_routes(document, declared=declared)),
         keys=tuple(_keys(document, secrets, declared=declared)),
         settings=_settings(document),
     )
+    if declared:
+        _check_names(document, found)
+    return found
 
 
 def _deployments(document: Document, secrets: Secrets, *, declared: bool) -> list[Deployment]:
@@ -55,16 +62,33 @@ def _deployments(document: Document, secrets: Secrets, *, declared: bool) -> lis
             endpoint=entry.endpoint,
             api_key=secrets.resolve(entry.api_key, f"{label}: api_key"),
             options=entry.options,
+            deadlines=document.decode(entry.deadlines, DeadlineOverrides, f"{label}: deadlines"),
+            max_concurrent=entry.max_concurrent,
             declared=declared,
         )
         found.append(deployment)
     return found
 
 
+def _teams(document: Document, *, declared: bool) -> list[Team]:
+    found: list[Team] = []
+    for label, entry in document.entries("teams", TeamEntry, "name"):
+        if fault := name_fault(entry.name):
+            document.fault(label, fault)
+        found.append(Team(name=entry.name, limits=_limits(entry), declared=declared))
+    return found
+
+
+def _limits(entry: TeamEntry | KeyEntry) -> Limits:
+    return Limits(
+        requests_per_minute=entry.requests_per_minute, tokens_per_minute=entry.tokens_per_minute
+    )
+
+
 def _routes(document: Document, *, declared: bool) -> list[Route]:
     found: list[Route] = []
     features = [feature.value for feature in Feature]
-    for label, entry in document.entries("routes", RouteEntry, "feature"):
+    for label, entry in document.entries("routes", RouteEntry, "feature", "team"):
         if entry.feature not in features:
             document.fault(
                 label,
@@ -77,26 +101,36 @@ def _routes(document: Document, *, declared: bool) -> list[Route]:
             document.fault(label, "deployments: list at least one, or write disabled = true")
         route = Route(
             feature=Feature(entry.feature),
+            team=entry.team,
             deployments=entry.deployments,
+            weights=entry.weights,
             disabled=entry.disabled,
             declared=declared,
         )
+        if route.weights_fault:
+            document.fault(label, f"weights: {route.weights_fault}")
         found.append(route)
     return found
 
 
-def _check_routes(
-    document: Document, deployments: tuple[Deployment, ...], routes: tuple[Route, ...]
-) -> None:
-    names = [deployment.name for deployment in deployments]
-    for route in routes:
+def _check_names(document: Document, found: Declared) -> None:
+    deployments = [each.name for each in found.deployments]
+    teams = [each.name for each in found.teams]
+
+    def check(where: str, field: str, kind: str, name: str, known: list[str]) -> None:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            document.fault(where, f"{field}: the file declares no {kind} '{name}'{hint}")
+
+    for route in found.routes:
+        label = f"[[routes]] '{route.feature}{'@' if route.team else ''}{route.team}'"
         for name in route.deployments:
-            if name not in names:
-                document.fault(
-                    f"[[routes]] '{route.feature}'",
-                    f"deployments: the file declares no deployment '{name}'"
-                    f"{did_you_mean(name, names)}",
-                )
+            check(label, "deployments", "deployment", name, deployments)
+        if route.team:
+            check(label, "team", "team", route.team, teams)
+    for key in found.keys:
+        if key.team:
+            check(f"[[keys]] '{key.name}'", "team", "team", key.team, teams)
 
 
 def _keys(document: Document, secrets: Secrets, *, declared: bool) -> list[ApiKey]:
@@ -118,6 +152,8 @@ def _keys(document: Document, secrets: Secrets, *, declared: bool) -> list[ApiKe
             role=Role(entry.role),
             digest=digest(secret),
             models=entry.models,
+            team=entry.team,
+            limits=_limits(entry),
             declared=declared,
         )
         if key.digest in found:

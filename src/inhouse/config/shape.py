@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from inhouse.config.listed import DeploymentEntry, KeyEntry, RouteEntry, TeamEntry
 from inhouse.core.catalog import Declared, Settings
 from inhouse.core.secret import Secret
 
@@ -87,6 +88,25 @@ class LogConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "auto"
 
 
+class EgressConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section ``[egress]``."""
+
+    peers: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Places as `HOST:PORT` that may be connected to besides the endpoints of"
+            " registered deployments and the environment's proxies."
+        ),
+    ] = ()
+    networks: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Networks such as `10.0.0.0/8`. Where some are listed, no address outside"
+            " of them is connected to."
+        ),
+    ] = ()
+
+
 class FamiliesConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Section ``[families]``."""
 
@@ -95,56 +115,22 @@ class FamiliesConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ""
 
 
-class DeploymentEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One ``[[deployments]]``."""
-
-    name: Annotated[str, Meta(description="Name, as in GitLab; callers can use it as model.")]
-    family: Annotated[str, Meta(description="Model family; `inhouse families list` shows them.")]
-    identifier: Annotated[
-        str, Meta(description="`PROVIDER/MODEL`: who talks to the upstream, and its model's name.")
-    ]
-    endpoint: Annotated[str, Meta(description="The upstream's URL.")] = ""
-    api_key: Annotated[str, Meta(description="The upstream's key: a secret reference.")] = ""
-    options: Annotated[
-        dict[str, Any], Meta(description="Settings of the provider; no place for secrets.")
-    ] = field(default_factory=dict[str, Any])
-
-
-class RouteEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One ``[[routes]]``."""
-
-    feature: Annotated[str, Meta(description="What the route is for, as in `completion`.")]
-    deployments: Annotated[
-        tuple[str, ...], Meta(description="Names of deployments, the best first.")
-    ] = ()
-    disabled: Annotated[bool, Meta(description="Whether the feature is switched off.")] = False
-
-
-class KeyEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One ``[[keys]]``."""
-
-    name: Annotated[str, Meta(description="Name of the key, shown in logs and traces.")]
-    role: Annotated[str, Meta(description="`admin`, `developer` or `auditor`.")]
-    key: Annotated[str, Meta(description="The key itself: a secret reference.")]
-    models: Annotated[
-        tuple[str, ...], Meta(description="Models that the key may use; none listed: all.")
-    ] = ()
-
-
 SECTIONS: dict[str, type[Struct]] = {
     "server": ServerConfig,
     "metrics": MetricsConfig,
     "store": StoreConfig,
     "log": LogConfig,
+    "egress": EgressConfig,
     "families": FamiliesConfig,
     "settings": Settings,
     "deployments": DeploymentEntry,
+    "teams": TeamEntry,
     "routes": RouteEntry,
     "keys": KeyEntry,
 }
 """Every section of the file."""
 
-LISTS = ("deployments", "routes", "keys")
+LISTS = ("deployments", "teams", "routes", "keys")
 """The sections with two brackets: there may be many of each."""
 
 
@@ -174,6 +160,7 @@ class Config(Struct, frozen=True, kw_only=True):
     metrics: MetricsConfig
     store: StoreConfig
     log: LogConfig
+    egress: EgressConfig
     families: Path | None
     declared: Declared
     secret_key: Secret | None
