@@ -13,7 +13,15 @@ from msgspec import Struct
 
 from inhouse.core.catalog import Feature
 from inhouse.families import CompletionMode, GenerationMode, Support
-from inhouse.features.probing.evidence import Answered, Evidence, Hangup, Level, Structured, Suffix
+from inhouse.features.probing.evidence import (
+    Answered,
+    Evidence,
+    Hangup,
+    Level,
+    Structured,
+    Suffix,
+    Window,
+)
 
 FEATURES = (Feature.COMPLETION, Feature.GENERATION, Feature.CHAT)
 CHAT_TOKENS = 8000
@@ -81,6 +89,8 @@ def _measured(feature: Feature, evidence: Evidence, answered: Answered) -> Itera
     yield from _cancelling(evidence)
     if feature is Feature.COMPLETION:
         yield from _fim(evidence)
+    if feature is Feature.GENERATION and evidence.asked.generation is GenerationMode.TEXT:
+        yield from _sentinels(evidence)
     if feature is Feature.CHAT:
         yield from _structured("Tools", evidence.tools)
         yield from _structured("JSON of a schema", evidence.schema)
@@ -106,17 +116,22 @@ def _fim(evidence: Evidence) -> Iterator[Reason]:
         yield _partial("The model chats only: the hole is explained to it in words.")
     if mode is not CompletionMode.FIM:
         return
-    family = evidence.asked.family
+    yield from _sentinels(evidence)
+    if filling is not None and filling.suffix is Suffix.IGNORED:
+        yield _limited("The code behind the cursor changes nothing: it is no model that fills in.")
+    elif sentinels is None and (filling is None or filling.suffix is not Suffix.RIGHT):
+        family = evidence.asked.family
+        yield _partial(f"That it knows the sentinels of the family '{family}' could not be shown.")
+
+
+def _sentinels(evidence: Evidence) -> Iterator[Reason]:
+    sentinels = evidence.sentinels
     if sentinels is not None and sentinels.unknown:
         fits = f" It knows those of: {', '.join(sentinels.fits)}." if sentinels.fits else ""
         yield _limited(
             f"The tokenizer does not know {' '.join(sentinels.unknown)}: the model is not of the"
-            f" family '{family}', or served with another tokenizer.{fits}"
+            f" family '{evidence.asked.family}', or served with another tokenizer.{fits}"
         )
-    elif filling is not None and filling.suffix is Suffix.IGNORED:
-        yield _limited("The code behind the cursor changes nothing: it is no model that fills in.")
-    elif sentinels is None and (filling is None or filling.suffix is not Suffix.RIGHT):
-        yield _partial(f"That it knows the sentinels of the family '{family}' could not be shown.")
 
 
 def _flow(evidence: Evidence) -> Iterator[Reason]:
@@ -148,22 +163,18 @@ def _window(feature: Feature, evidence: Evidence) -> Iterator[Reason]:
             f"A prompt of {window.refused} tokens is refused, {window.claimed} are claimed."
             f" {_WINDOW}"
         )
-    wanted = evidence.asked.completion_tokens if feature is Feature.COMPLETION else CHAT_TOKENS
-    taken = window.accepted or window.claimed
-    if feature is not Feature.GENERATION and max(taken, _known_window(evidence)) < wanted:
-        use = (
-            "a completion would use" if feature is Feature.COMPLETION else "a chat about code needs"
-        )
-        yield _partial(f"It takes {taken} tokens, {use} {wanted}.")
+    taken = _taken(window)
+    if feature is Feature.COMPLETION and taken < evidence.asked.completion_tokens:
+        wanted = evidence.asked.completion_tokens
+        yield _partial(f"It takes {taken} tokens, a completion would use {wanted}.")
+    if feature is Feature.CHAT and taken < CHAT_TOKENS:
+        yield _partial(f"It takes {taken} tokens, a chat about code needs {CHAT_TOKENS}.")
 
 
-def _known_window(evidence: Evidence) -> int:
-    """Return the claimed window where nothing speaks against it."""
-    window = evidence.window
-    if window is None or window.cut:
-        return 0
-    refused_below = window.refused is not None and window.refused <= window.claimed
-    return 0 if refused_below else window.claimed
+def _taken(window: Window) -> int:
+    """Return the tokens that it takes: what is claimed, where nothing speaks against it."""
+    disproved = window.cut or (window.refused is not None and window.refused <= window.claimed)
+    return window.accepted if disproved else max(window.accepted, window.claimed)
 
 
 def _cancelling(evidence: Evidence) -> Iterator[Reason]:
@@ -205,6 +216,10 @@ def _speed(feature: Feature, evidence: Evidence) -> Iterator[Reason]:
                 f"Of {level.requests} requests, {level.concurrent} at once, {level.failed} failed"
                 f" and {level.unfinished} were not answered in time. {level.why}"
             )
+    crowd = levels.get(50)
+    if crowd is not None and crowd.failed + crowd.unfinished:
+        missing = crowd.failed + crowd.unfinished
+        yield _note(f"Of 50 requests at once, {missing} were not answered in time.")
     if feature is Feature.COMPLETION:
         yield from _fast_enough(alone, crowded)
     else:

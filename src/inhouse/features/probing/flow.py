@@ -24,24 +24,25 @@ _WORDS = re.compile(r"[!-~]{2,8}")
 """What a stop sequence is taken from: visible ASCII, as every tokenizer writes it."""
 
 
-def asking(subject: Subject, evidence: Evidence) -> tuple[Prompt, Params] | None:
-    """Return a prompt that is answered, and greedy params; None where nothing is answered."""
+def _askings(subject: Subject, evidence: Evidence) -> list[tuple[Prompt, Params]]:
+    """Return prompts that are answered, each with greedy params."""
+    found: list[tuple[Prompt, Params]] = []
     if evidence.chat is not None and not evidence.chat.error:
-        return question(COUNTING), Params(max_tokens=MAX_TOKENS, temperature=0.0)
+        found.append((question(COUNTING), Params(max_tokens=MAX_TOKENS, temperature=0.0)))
     if evidence.completion is not None and not evidence.completion.error:
         asked = completion(subject)
-        return asked.prompt, msgspec.structs.replace(asked.params, max_tokens=MAX_TOKENS)
-    return None
+        found.append((asked.prompt, msgspec.structs.replace(asked.params, max_tokens=MAX_TOKENS)))
+    return found
 
 
 async def stream(subject: Subject, evidence: Evidence) -> Streaming | Skipped:
     """Time the pieces of an answer; what looks held back is asked for once more."""
-    asked = asking(subject, evidence)
-    if subject.native or asked is None:
-        return Skipped("Nothing is streamed." if subject.native else "It answers nothing.")
-    found = _timed(await subject.ask(*asked))
+    askings = _askings(subject, evidence)
+    if subject.native or not askings:
+        return Skipped("An index answers at once." if subject.native else "It answers nothing.")
+    found = _timed(await subject.ask(*askings[0]))
     # A wait in the upstream's queue looks like a held stream, but seldom twice.
-    return _timed(await subject.ask(*asked)) if found.buffered else found
+    return _timed(await subject.ask(*askings[0])) if found.buffered else found
 
 
 def _timed(heard: Heard) -> Streaming:
@@ -67,15 +68,19 @@ def _buffered(heard: Heard) -> tuple[bool | None, str]:
 
 async def stop(subject: Subject, evidence: Evidence) -> Stops | Skipped:
     """Take a stop sequence from an answer, and ask again with it."""
-    asked = asking(subject, evidence)
-    if subject.native or asked is None:
+    askings = _askings(subject, evidence)
+    if subject.native or not askings:
         return Skipped("An index needs none." if subject.native else "It answers nothing.")
-    prompt, params = asked
-    first = (await subject.ask(prompt, params)).text
-    chosen = _chosen(first)
-    if chosen is None:
-        return Stops(honoured=None, why="The answer holds nothing to stop at.")
-    second = await subject.ask(prompt, msgspec.structs.replace(params, stop=(chosen,)))
+    for prompt, params in askings:
+        first = (await subject.ask(prompt, params)).text
+        chosen = _chosen(first)
+        if chosen is not None:
+            params = msgspec.structs.replace(params, stop=(chosen,))
+            return _judged(first, chosen, await subject.ask(prompt, params))
+    return Stops(honoured=None, why="The answers hold nothing to stop at.")
+
+
+def _judged(first: str, chosen: str, second: Heard) -> Stops:
     if chosen in second.text:
         return Stops(honoured=False, why="The answer went on over the stop sequence.")
     if first.startswith(second.text.rstrip()) and len(second.text) < len(first):

@@ -88,7 +88,7 @@ class _Loading:
             first_p95=_p95([each.first for each in heard if each.deltas]),
             total_median=_median([each.milliseconds for each in heard]),
             total_p95=_p95([each.milliseconds for each in heard]),
-            tokens_per_second=sum(each.length for each in heard) / took,
+            tokens_per_second=round(sum(each.length for each in heard) / took, 1),
             why=why,
         )
 
@@ -107,7 +107,7 @@ class _Loading:
 
 
 def _median(values: Sequence[float]) -> float | None:
-    return statistics.median(values) if values else None
+    return round(statistics.median(values), 1) if values else None
 
 
 def _p95(values: Sequence[float]) -> float | None:

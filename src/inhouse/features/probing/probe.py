@@ -112,7 +112,7 @@ async def probe(
     return Report(
         probed=probed(subject.deployment),
         at=at,
-        seconds=time.monotonic() - began,
+        seconds=round(time.monotonic() - began, 1),
         gentle=gentle,
         badges=badges(evidence),
         evidence=evidence,

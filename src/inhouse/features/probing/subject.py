@@ -102,7 +102,7 @@ class Subject:
             prompt_tokens=usage.prompt_tokens if usage and usage.prompt_tokens else None,
             tokens=usage.completion_tokens if usage and usage.completion_tokens else None,
             first=clock.first,
-            spread=clock.last - clock.first,
+            spread=round(clock.last - clock.first, 1),
             milliseconds=clock.now(),
         )
 
@@ -127,7 +127,7 @@ class _Clock:
 
     def now(self) -> float:
         """Return the milliseconds since the question."""
-        return 1000 * (time.perf_counter() - self._began)
+        return round(1000 * (time.perf_counter() - self._began), 1)
 
     async def timed(self, deltas: AsyncGenerator[Delta]) -> AsyncGenerator[Delta]:
         async for delta in deltas:
