@@ -1,0 +1,5 @@
+"""Models at Amazon Bedrock: conversations by Converse, raw prompts by InvokeModel."""
+
+from inhouse.providers.bedrock.provider import Bedrock
+
+__all__ = ["Bedrock"]
