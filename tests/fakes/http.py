@@ -140,33 +140,30 @@ class Peer(asyncio.Protocol):
 
 
 class Server:
-    """Serves `handler` on a free port, and remembers.
+    """Serves `handler` on a free port of loopback unless `host` and `port` are set; remembers.
 
     `aborted` counts requests whose client left, or whose handler closed, before the handler's end.
     """
 
-    def __init__(
-        self, handler: Handler, tls: ssl.SSLContext | None = None, *, port: int = 0
-    ) -> None:
+    def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
         self.handler = handler
         self.requests: list[Request] = []
         self.connections = 0
         self.aborted = 0
         self.peers: set[Peer] = set()
-        self.port = port
+        self.host = "127.0.0.1"
+        self.port = 0
         self._tls = tls
         self._listener: asyncio.Server | None = None
         self._changes = asyncio.Event()
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(
-            lambda: Peer(self), "127.0.0.1", self.port, ssl=self._tls
-        )
+        listener = await loop.create_server(lambda: Peer(self), self.host, self.port, ssl=self._tls)
         self._listener = listener
         self.port = listener.sockets[0].getsockname()[1]
         return self

@@ -102,7 +102,9 @@ async def test_an_address_that_swallows_packets_leaves_time_for_the_next(
             each.setblocking(False)
             each.connect_ex(("127.0.0.3", port))
         try:
-            async with Server(answering, port=port):
+            server = Server(answering)
+            server.port = port
+            async with server:
                 transport = opened(Names(gpu=[("127.0.0.3", "127.0.0.1")]))
                 assert await get(transport, f"http://gpu.example:{port}/", connect=2) == b"ok"
         finally:
