@@ -39,6 +39,10 @@ VARIABLES = (
     Variable("IDENTITY_ENDPOINT", "Azure managed identity: where App Service or Arc issue tokens."),
     Variable("IDENTITY_HEADER", "Azure managed identity: what App Service wants to be shown."),
     Variable("IMDS_ENDPOINT", "Azure managed identity: set on machines that Arc manages."),
+    Variable(
+        "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+        "Azure managed identity: stands in for the metadata service at 169.254.169.254.",
+    ),
     Variable("AWS_REGION", "Bedrock: the region of deployments that name none."),
     Variable("AWS_DEFAULT_REGION", "Bedrock: likewise, where `AWS_REGION` is not set."),
     Variable("AWS_BEARER_TOKEN_BEDROCK", "Bedrock: API key, where no key, role or profile is set."),
