@@ -136,7 +136,9 @@ async def test_routes_are_set_disabled_and_inherited(
     reply = await served.ask("PUT", "/api/v1/routes/chat", content={"deployments": ["d"]})
     assert reply.json == {
         "feature": "chat",
+        "team": "",
         "deployments": ["d"],
+        "weights": [],
         "disabled": False,
         "declared": False,
         "inherits": None,
@@ -158,6 +160,7 @@ async def test_routes_are_set_disabled_and_inherited(
         ("chat", {"deployments": ["nothing"]}, 422),
         ("chat", {"deployments": []}, 422),
         ("chat", {"deployments": "d"}, 422),
+        ("chat", {"disabled": True, "weights": [1]}, 422),
         ("talk", {"deployments": ["d"]}, 404),
     ],
 )
@@ -176,6 +179,22 @@ async def test_a_key_is_shown_once_works_at_once_and_dies_at_once(served: Served
     assert key.encode() not in listed.body
     assert (await served.ask("DELETE", "/api/v1/keys/new")).status == 204
     assert (await served.ask("GET", "/api/v1/keys", key=key)).status == 401
+
+
+async def test_a_deployment_has_deadlines_and_a_load(
+    served: Served, deployment: dict[str, Any]
+) -> None:
+    path = "/api/v1/deployments/d"
+    more = {"deadlines": {"total": 20}, "max_concurrent": 4}
+    added = await served.ask("PUT", path, content={**deployment, **more})
+    assert {each: added.json[each] for each in more} == {
+        "deadlines": {"total": 20.0},
+        "max_concurrent": 4,
+    }
+    changed = await served.ask("PUT", path, content=deployment)
+    assert (changed.json["deadlines"], changed.json["max_concurrent"]) == ({}, None)
+    for wrong in ({"deadlines": {"total": 0}}, {"deadlines": {"totl": 1}}, {"max_concurrent": 0}):
+        assert (await served.ask("PUT", path, content={**deployment, **wrong})).status == 422
 
 
 async def test_declared_entries_are_read_only(served: Served) -> None:
@@ -249,7 +268,16 @@ async def test_an_auditor_reads_and_changes_nothing(served: Served) -> None:
 
 
 async def test_a_developer_neither_reads_nor_changes(served: Served) -> None:
-    for path in ("deployments", "routes", "keys", "settings", "revisions", "traces", "families"):
+    for path in (
+        "deployments",
+        "routes",
+        "teams",
+        "keys",
+        "settings",
+        "revisions",
+        "traces",
+        "families",
+    ):
         assert (await served.ask("GET", f"/api/v1/{path}", key=DEVELOPER)).status == 403
 
 

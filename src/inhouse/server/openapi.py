@@ -15,7 +15,8 @@ from inhouse.server.operation import ErrorAnswer, Operation
 from inhouse.server.router import Endpoint
 
 _ABOUT = """\
-Everything in the registry: deployments, routes, keys, settings, revisions; families and traces.
+Everything in the registry: deployments, teams, routes, keys, settings, revisions; families and
+traces.
 
 Send an API key as `Authorization: Bearer KEY`. The role `admin` may do everything, `auditor` may
 read, `developer` may do neither: its place is the OpenAI-compatible API under `/v1`.

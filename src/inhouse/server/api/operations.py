@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inhouse.core.catalog import Settings
 from inhouse.families import Family
-from inhouse.server.api import registry, shapes
+from inhouse.server.api import keys, registry, routes, shapes, teams
 from inhouse.server.operation import Operation
 
 _EXAMPLE_DEPLOYMENT = {
@@ -72,71 +72,9 @@ OPERATIONS = (
         answer=shapes.CheckList,
         writes=True,
     ),
-    Operation(
-        method="GET",
-        path="/api/v1/routes",
-        summary="List what serves each feature",
-        tag="routes",
-        run=registry.list_routes,
-        answer=shapes.RouteList,
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/routes/{feature}",
-        summary="Show what serves a feature",
-        tag="routes",
-        run=registry.show_route,
-        answer=shapes.RouteView,
-    ),
-    Operation(
-        method="PUT",
-        path="/api/v1/routes/{feature}",
-        summary="Assign deployments to a feature, or disable it",
-        tag="routes",
-        run=registry.put_route,
-        body=shapes.RouteBody,
-        answer=shapes.RouteView,
-        writes=True,
-        example={"deployments": ["codestral on vLLM"]},
-    ),
-    Operation(
-        method="DELETE",
-        path="/api/v1/routes/{feature}",
-        summary="Remove a feature's own route, so that it inherits",
-        tag="routes",
-        run=registry.remove_route,
-        answer=shapes.RouteView,
-        writes=True,
-    ),
-    Operation(
-        method="GET",
-        path="/api/v1/keys",
-        summary="List API keys",
-        tag="keys",
-        run=registry.list_keys,
-        answer=shapes.KeyList,
-    ),
-    Operation(
-        method="POST",
-        path="/api/v1/keys",
-        summary="Make an API key, shown in this answer only",
-        tag="keys",
-        run=registry.create_key,
-        body=shapes.NewKey,
-        answer=shapes.CreatedKey,
-        status=201,
-        writes=True,
-        example={"name": "ada", "role": "developer"},
-    ),
-    Operation(
-        method="DELETE",
-        path="/api/v1/keys/{name}",
-        summary="Revoke an API key",
-        tag="keys",
-        run=registry.revoke_key,
-        status=204,
-        writes=True,
-    ),
+    *teams.OPERATIONS,
+    *routes.OPERATIONS,
+    *keys.OPERATIONS,
     Operation(
         method="GET",
         path="/api/v1/settings",

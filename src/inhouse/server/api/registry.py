@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
 
-from inhouse.core.catalog import Deployment, Feature, Route, Settings
+from inhouse.core.catalog import Deployment, Settings
 from inhouse.core.secret import Secret
 from inhouse.errors import ConflictError, InvalidValueError, NotFoundError
 from inhouse.families import Family
 from inhouse.features.checks import check_deployment
 from inhouse.server.api import shapes
+from inhouse.server.api.changing import change
 from inhouse.server.operation import Call
 from inhouse.store import Filter
 
@@ -53,7 +53,7 @@ async def put_deployment(call: Call) -> shapes.DeploymentView:
 
 async def remove_deployment(call: Call) -> None:
     """``DELETE /api/v1/deployments/{name}``."""
-    await _change(call, call.gateway.registry.remove_deployment, call.variables["name"])
+    await change(call, call.gateway.registry.remove_deployment, call.variables["name"])
 
 
 async def test_deployment(call: Call) -> shapes.CheckList:
@@ -62,58 +62,6 @@ async def test_deployment(call: Call) -> shapes.CheckList:
     provider, settings = gateway.provider(deployment), gateway.catalog.settings
     checks = check_deployment(deployment, provider, gateway.families, settings)
     return shapes.CheckList([check async for check in checks])
-
-
-async def list_routes(call: Call) -> shapes.RouteList:
-    """``GET /api/v1/routes``."""
-    catalog = call.gateway.catalog
-    return shapes.RouteList([shapes.route_view(catalog, feature) for feature in Feature])
-
-
-async def show_route(call: Call) -> shapes.RouteView:
-    """``GET /api/v1/routes/{feature}``."""
-    return shapes.route_view(call.gateway.catalog, _feature(call))
-
-
-async def put_route(call: Call) -> shapes.RouteView:
-    """``PUT /api/v1/routes/{feature}``."""
-    body: shapes.RouteBody = call.body
-    feature = _feature(call)
-    route = Route(feature=feature, deployments=body.deployments, disabled=body.disabled)
-    unknown = [each for each in body.deployments if each not in call.gateway.catalog.deployments]
-    if unknown:
-        raise InvalidValueError(f"There is no deployment '{unknown[0]}'.", param="deployments")
-    await _change(call, call.gateway.registry.set_route, route)
-    return shapes.route_view(call.gateway.catalog, feature)
-
-
-async def remove_route(call: Call) -> shapes.RouteView:
-    """``DELETE /api/v1/routes/{feature}``: the parent's route holds again, where there is one."""
-    feature = _feature(call)
-    await _change(call, call.gateway.registry.remove_route, feature)
-    return shapes.route_view(call.gateway.catalog, feature)
-
-
-async def list_keys(call: Call) -> shapes.KeyList:
-    """``GET /api/v1/keys``."""
-    keys = sorted(call.gateway.catalog.keys.values(), key=lambda key: key.name)
-    return shapes.KeyList([shapes.key_view(key) for key in keys])
-
-
-async def create_key(call: Call) -> shapes.CreatedKey:
-    """``POST /api/v1/keys``: the answer is the only time that the key is shown."""
-    body: shapes.NewKey = call.body
-    secret = await _change(
-        call, call.gateway.registry.create_key, body.name, body.role, body.models
-    )
-    return shapes.CreatedKey(
-        name=body.name, role=body.role, models=body.models, key=secret.reveal()
-    )
-
-
-async def revoke_key(call: Call) -> None:
-    """``DELETE /api/v1/keys/{name}``."""
-    await _change(call, call.gateway.registry.revoke_key, call.variables["name"])
 
 
 async def show_settings(call: Call) -> Settings:
@@ -129,7 +77,7 @@ async def change_settings(call: Call) -> Settings:
         if value is not UNSET
     }
     if given:
-        await _change(call, call.gateway.registry.change_settings, given)
+        await change(call, call.gateway.registry.change_settings, given)
     return call.gateway.catalog.settings
 
 
@@ -166,7 +114,7 @@ async def show_revision(call: Call) -> shapes.RevisionView:
 
 async def roll_back(call: Call) -> shapes.ChangeList:
     """``POST /api/v1/revisions/{number}/rollback``: what is not declared is again as it was."""
-    changes = await _change(call, call.gateway.registry.rollback, _number(call))
+    changes = await change(call, call.gateway.registry.rollback, _number(call))
     return shapes.ChangeList(call.gateway.catalog.revision, list(changes))
 
 
@@ -191,15 +139,6 @@ def _deployment(call: Call) -> Deployment:
     return found
 
 
-def _feature(call: Call) -> Feature:
-    name = call.variables["feature"]
-    try:
-        return Feature(name)
-    except ValueError:
-        known = ", ".join(Feature)
-        raise NotFoundError(f"There is no feature '{name}', only: {known}.") from None
-
-
 async def _put_deployment(
     call: Call, name: str, body: shapes.NewDeployment | shapes.DeploymentBody, api_key: Secret
 ) -> shapes.DeploymentView:
@@ -216,15 +155,10 @@ async def _put_deployment(
         endpoint=body.endpoint,
         api_key=api_key,
         options=body.options,
+        deadlines=body.deadlines,
+        max_concurrent=body.max_concurrent,
     )
     await asyncio.to_thread(gateway.provider(deployment).check, deployment)
-    await _change(call, gateway.registry.put_deployment, deployment)
+    await change(call, gateway.registry.put_deployment, deployment)
     # Somebody else may have removed it since.
     return shapes.deployment_view(gateway.catalog.deployments.get(name, deployment))
-
-
-async def _change(call: Call, change: Callable[..., Any], *what: object) -> Any:
-    """Change the registry in the caller's name, and have it hold at once."""
-    changed = await asyncio.to_thread(change, *what, author=call.caller.name)
-    await call.gateway.refresh()
-    return changed

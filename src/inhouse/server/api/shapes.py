@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from inhouse.core.catalog import ApiKey, Catalog, Deployment, Feature, Role, Settings
+from inhouse.core.catalog import Deployment, Feature, Settings
+from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.core.trace import Outcome, Trace
 from inhouse.families import Family
 from inhouse.features.checks import Check
@@ -15,6 +16,7 @@ from inhouse.store import Change, Revision
 
 Limit = Annotated[int, Meta(ge=1, le=1000, description="How many, newest first.")]
 
+Concurrent = Annotated[int, Meta(ge=1, le=65536)]
 Word = Annotated[str, Meta(min_length=1, max_length=256, pattern="^[^\\x00]*$")]
 Time = Annotated[float, Meta(ge=0, le=1e12)]
 
@@ -28,6 +30,8 @@ class DeploymentView(Struct, frozen=True, kw_only=True):
     endpoint: str
     has_api_key: bool
     options: dict[str, Any]
+    deadlines: DeadlineOverrides
+    max_concurrent: int | None
     declared: bool
 
 
@@ -39,6 +43,8 @@ class DeploymentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     endpoint: str = ""
     api_key: str | UnsetType = UNSET
     options: dict[str, Any] = field(default_factory=dict[str, Any])
+    deadlines: DeadlineOverrides = field(default_factory=DeadlineOverrides)
+    max_concurrent: Concurrent | None = None
 
 
 class NewDeployment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,50 +56,8 @@ class NewDeployment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     endpoint: str = ""
     api_key: str = ""
     options: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-class RouteView(Struct, frozen=True, kw_only=True):
-    """What serves a feature; `inherits` names the feature whose route this one takes over."""
-
-    feature: Feature
-    deployments: tuple[str, ...]
-    disabled: bool
-    declared: bool
-    inherits: Feature | None
-
-
-class RouteBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A route as it is to be: deployments, best first, or disabled."""
-
-    deployments: tuple[str, ...] = ()
-    disabled: bool = False
-
-
-class KeyView(Struct, frozen=True, kw_only=True):
-    """An API key, without the key; `created_at` is a Unix time."""
-
-    name: str
-    role: Role
-    models: tuple[str, ...]
-    declared: bool
-    created_at: float
-
-
-class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key to make; no `models` allow every model."""
-
-    name: str
-    role: Role
-    models: tuple[str, ...] = ()
-
-
-class CreatedKey(Struct, frozen=True, kw_only=True):
-    """A new key; `key` is shown this once."""
-
-    name: str
-    role: Role
-    models: tuple[str, ...]
-    key: str
+    deadlines: DeadlineOverrides = field(default_factory=DeadlineOverrides)
+    max_concurrent: Concurrent | None = None
 
 
 class DeploymentList(Struct, frozen=True):
@@ -106,18 +70,6 @@ class CheckList(Struct, frozen=True):
     """What was looked at, in the order it was made; the last may be what stopped the rest."""
 
     data: list[Check]
-
-
-class RouteList(Struct, frozen=True):
-    """Every feature's route."""
-
-    data: list[RouteView]
-
-
-class KeyList(Struct, frozen=True):
-    """All keys by name."""
-
-    data: list[KeyView]
 
 
 class TraceList(Struct, frozen=True):
@@ -181,6 +133,7 @@ class TraceQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: Limit = 50
     before: Word | UnsetType = UNSET
     caller: Word | UnsetType = UNSET
+    team: Word | UnsetType = UNSET
     model: Word | UnsetType = UNSET
     feature: Feature | UnsetType = UNSET
     outcome: Outcome | UnsetType = UNSET
@@ -208,30 +161,9 @@ def deployment_view(deployment: Deployment) -> DeploymentView:
         endpoint=deployment.endpoint,
         has_api_key=bool(deployment.api_key),
         options=deployment.options,
+        deadlines=deployment.deadlines,
+        max_concurrent=deployment.max_concurrent,
         declared=deployment.declared,
-    )
-
-
-def route_view(catalog: Catalog, feature: Feature) -> RouteView:
-    """Return what serves a feature, by its own route or an inherited one."""
-    route = catalog.route(feature)
-    return RouteView(
-        feature=feature,
-        deployments=() if route is None else route.deployments,
-        disabled=route is not None and route.disabled,
-        declared=route is not None and route.declared,
-        inherits=None if route is None or route.feature is feature else route.feature,
-    )
-
-
-def key_view(key: ApiKey) -> KeyView:
-    """Return what may be shown of a key."""
-    return KeyView(
-        name=key.name,
-        role=key.role,
-        models=key.models,
-        declared=key.declared,
-        created_at=key.created_at,
     )
 
 
