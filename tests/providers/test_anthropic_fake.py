@@ -13,6 +13,7 @@ from tests.fakes.anthropic import MODEL, FakeAnthropic, refuse
 from tests.fakes.http import Exchange
 
 HELLO: list[MessageParam] = [{"role": "user", "content": "How does a list end?"}]
+OLD = {"extra_headers": {"anthropic-version": "2023-06-01"}}
 TOOL: ToolParam = {
     "name": "read",
     "description": "Read a file.",
@@ -33,22 +34,22 @@ async def test_answers_whole_and_streamed() -> None:
             streamed = await stream.get_final_message()
     assert whole.content[0].type == "text"
     assert whole.content[0].text == " w0 w1 w2"
-    assert streamed.content == whole.content
+    assert streamed.content[0].type == "text"
+    assert streamed.content[0].text == whole.content[0].text
     assert (streamed.stop_reason, streamed.usage.output_tokens) == ("max_tokens", 3)
     assert streamed.usage.cache_read_input_tokens == 3
 
 
 async def test_calls_tools_and_thinks() -> None:
-    async with FakeAnthropic() as server, client(server) as asking:
-        async with asking.messages.stream(
-            model=MODEL,
-            max_tokens=2000,
-            messages=HELLO,
-            tools=[TOOL],
-            tool_choice={"type": "tool", "name": "read"},
-            thinking={"type": "enabled", "budget_tokens": 1024},
-        ) as stream:
-            said = await stream.get_final_message()
+    async with FakeAnthropic() as server, client(server) as asking, asking.messages.stream(
+        model=MODEL,
+        max_tokens=2000,
+        messages=HELLO,
+        tools=[TOOL],
+        tool_choice={"type": "tool", "name": "read"},
+        thinking={"type": "enabled", "budget_tokens": 1024},
+    ) as stream:
+        said = await stream.get_final_message()
     assert [block.type for block in said.content] == ["thinking", "tool_use"]
     assert said.content[1].type == "tool_use"
     assert said.content[1].input == {"path": "a.py"}
@@ -68,7 +69,8 @@ async def test_lists_and_counts() -> None:
     [
         ({"model": "claude-other"}, anthropic.NotFoundError),
         ({"max_tokens": 0}, anthropic.BadRequestError),
-        ({"temperature": 1.5}, anthropic.BadRequestError),
+        ({"extra_body": {"temperature": 0.5}}, anthropic.BadRequestError),
+        (OLD | {"extra_body": {"temperature": 1.5}}, anthropic.BadRequestError),
         ({"stop_sequences": ["\n"]}, anthropic.BadRequestError),
         ({"messages": []}, anthropic.BadRequestError),
         ({"messages": [{"role": "user", "content": " "}]}, anthropic.BadRequestError),
