@@ -73,8 +73,8 @@ def _explained(
         case Cause.NO_MODEL_ACCESS:
             return (
                 (
-                    f"has not granted this account the model '{model.name}': request access to it in"
-                    f" the console of Bedrock in {region}, or correct the identifier"
+                    f"has not granted this account the model '{model.name}': request access to it"
+                    f" in the console of Bedrock in {region}, or correct the identifier"
                 ),
                 "identifier",
             )
@@ -83,8 +83,8 @@ def _explained(
         case Cause.WRONG_REGION:
             return (
                 (
-                    f"is not in {region}, for which the request is signed. Set options.region to the"
-                    " endpoint's region"
+                    f"is not in {region}, for which the request is signed. Set options.region to"
+                    " the endpoint's region"
                 ),
                 "options.region",
             )
@@ -122,9 +122,9 @@ def _not_allowed(upstream: Upstream, found: Refusal) -> tuple[str, str | None]:
     if caller is not None and account and caller[1] != account:
         return (
             (
-                f"does not let account {caller[1]}, whose credentials these are, use the ARN of account"
-                f" {account}. Set options.role_arn to a role of that account, or the identifier to an"
-                " ARN of ours"
+                f"does not let account {caller[1]}, whose credentials these are, use the ARN of"
+                f" account {account}. Set options.role_arn to a role of that account, or the"
+                " identifier to an ARN of ours"
             ),
             "identifier",
         )
