@@ -75,8 +75,8 @@ async def stop(subject: Subject, evidence: Evidence) -> Stops | Skipped:
         first = (await subject.ask(prompt, params)).text
         chosen = _chosen(first)
         if chosen is not None:
-            params = msgspec.structs.replace(params, stop=(chosen,))
-            return _judged(first, chosen, await subject.ask(prompt, params))
+            stopping = msgspec.structs.replace(params, stop=(chosen,))
+            return _judged(first, chosen, await subject.ask(prompt, stopping))
     return Stops(honoured=None, why="The answers hold nothing to stop at.")
 
 
