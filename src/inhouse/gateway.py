@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
 import inhouse
 from inhouse import config as configuration
 from inhouse.context import files
-from inhouse.core.catalog import Catalog, Deployment, digest
-from inhouse.core.ports import Provider, ProviderContext
+from inhouse.core.catalog import ApiKey, Catalog, Deployment, Team, digest
+from inhouse.core.ports import Place, Provider, ProviderContext
 from inhouse.core.requests import Caller
 from inhouse.errors import AuthenticationError, ConfigError, InhouseError
 from inhouse.families import Families
@@ -21,14 +21,19 @@ from inhouse.features.asking import Asking
 from inhouse.features.chat import Chat
 from inhouse.features.completion import Completion
 from inhouse.features.generation import Generation
+from inhouse.features.superseding import Superseding
 from inhouse.providers.loading import Providers
 from inhouse.records.log import Log
 from inhouse.records.metrics import Metrics
 from inhouse.records.records import Records
+from inhouse.routing.quotas import Quotas
 from inhouse.routing.readiness import Readiness
+from inhouse.routing.recovery import Recovery
 from inhouse.routing.router import Router
+from inhouse.routing.standing import Standings
 from inhouse.routing.windows import Windows
 from inhouse.store import Registry
+from inhouse.transport import Policy
 
 REFRESH_EVERY = 1.0
 """Seconds between looks at the registry's revision: another replica may have changed it."""
@@ -54,12 +59,14 @@ class Gateway:
         self.log = log
         self._catalog = Catalog()
         self._callers: dict[str, Caller] = {}
+        self._egress = Policy.of(config.egress, config.proxies)
         self.providers = Providers(
             ProviderContext(
                 cache=config.cache_folder,
                 proxies=config.proxies,
                 environment=config.platform,
                 documents=lambda root, exclude: files.read(Path(root), exclude),
+                egress=self._egress,
             )
         )
         self._windows = Windows()
@@ -69,13 +76,20 @@ class Gateway:
                 "deployment cannot answer", deployment=deployment.name, why=str(error)
             ),
         )
+        self.standings = Standings()
+        self._recovery = Recovery(self.provider, self.standings)
+        self._quotas = Quotas(
+            registry.counters,
+            lambda error: log.failure("limits not counted together", why=str(error)),
+        )
         asking = Asking(
-            router=Router(self.provider),
+            router=Router(self.provider, self.standings, lambda: self._catalog.settings),
             windows=self._windows,
             families=families,
+            quotas=self._quotas,
             settings=lambda: self._catalog.settings,
         )
-        self.completion = Completion(asking)
+        self.completion = Completion(asking, Superseding())
         self.generation = Generation(asking)
         self.chat = Chat(asking)
         self.records = Records(
@@ -150,10 +164,16 @@ class Gateway:
 
     def _take(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._callers = {
-            found: Caller(key.name, key.role, key.models) for found, key in catalog.keys.items()
-        }
+        self._callers = {found: _caller(catalog, key) for found, key in catalog.keys.items()}
+        self.standings.keep(catalog.deployments)
+        self._egress.register(self._places(catalog))
         self._readiness.watch(catalog.deployments)
+
+    def _places(self, catalog: Catalog) -> Iterator[Place]:
+        for deployment in catalog.deployments.values():
+            # One that cannot work as it is written connects nowhere.
+            with contextlib.suppress(InhouseError):
+                yield from self.provider(deployment).endpoints(deployment)
 
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:
@@ -162,6 +182,7 @@ class Gateway:
             tasks = [
                 asyncio.create_task(self._follow(), name="registry follower"),
                 asyncio.create_task(self._prune(), name="trace pruner"),
+                asyncio.create_task(self._recovery.run(), name="recovery"),
             ]
             try:
                 yield
@@ -171,6 +192,7 @@ class Gateway:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await self._readiness.aclose()
                 await self._windows.aclose()
+                await self._quotas.aclose()
                 await self.providers.aclose()
 
     async def _follow(self) -> None:
@@ -198,3 +220,8 @@ class Gateway:
             except InhouseError as error:
                 self.log.failure("old traces not removed", why=str(error))
             await asyncio.sleep(PRUNE_EVERY)
+
+
+def _caller(catalog: Catalog, key: ApiKey) -> Caller:
+    team = catalog.teams.get(key.team) or Team(name=key.team)
+    return Caller(key.name, key.role, key.models, key.team, key.limits, team.limits)

@@ -136,7 +136,7 @@ async def test_nothing_is_asked_again_behind_the_first_delta(tmp_path: Path) -> 
 
 
 async def test_the_last_error_is_told_when_all_fail(tmp_path: Path) -> None:
-    one, two = fim("one", error="unreachable"), fim("two", error="timeout")
+    one, two = fim("one", error="tls"), fim("two", error="timeout")
     async with bench(tmp_path, one, two, route("completion", "one", "two")) as here:
         with pytest.raises(UpstreamError) as caught:
             await here.ask(HOLE, "completion")

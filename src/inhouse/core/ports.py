@@ -113,3 +113,19 @@ class TraceStore(Protocol):
     def append(self, batch: Sequence[Trace]) -> None:
         """Write a batch in one transaction; raises `StoreError`."""
         ...
+
+
+class Counters(Protocol):
+    """Counts what was granted in each minute, for all processes; blocking, raises `StoreError`."""
+
+    def take(self, subject: str, minute: int, wanted: int, limit: int) -> int:
+        """Grant up to `wanted` units; the sum of a minute never exceeds `limit`."""
+        ...
+
+    def give_back(self, subject: str, minute: int, units: int) -> None:
+        """Take back units that were granted and not used."""
+        ...
+
+    def charge(self, subject: str, minute: int, units: int) -> None:
+        """Count units that were used without a grant, beyond the limit if need be."""
+        ...

@@ -12,6 +12,7 @@ class Outcome(StrEnum):
 
     OK = "ok"
     CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
     REFUSED = "refused"
     FAILED = "failed"
 
@@ -20,7 +21,8 @@ class Trace(Struct, frozen=True, kw_only=True):
     """One request, as stored and logged.
 
     `started_at` is a Unix time in seconds; durations are milliseconds, None where the phase was
-    never reached. `deployments` are those tried, the one that answered last. `error` is the
+    never reached. `deployments` are those tried, the one that answered last; `failures` are the
+    machine words for what went wrong there, one each, as far as there were any. `error` is the
     machine word for what went wrong, never a message.
     """
 
@@ -29,6 +31,7 @@ class Trace(Struct, frozen=True, kw_only=True):
     started_at: float
     endpoint: str
     caller: str
+    team: str = ""
     model: str
     feature: str
     outcome: Outcome
@@ -36,6 +39,7 @@ class Trace(Struct, frozen=True, kw_only=True):
     duration_ms: float
     first_delta_ms: float | None = None
     deployments: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
     family: str = ""
     stream: bool = False
     prompt_tokens: int = 0

@@ -15,12 +15,15 @@ from inhouse.core.requests import Params
 from inhouse.core.stops import Stops
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.families import Families, Family
+from inhouse.features.lines import WholeLines
 from inhouse.features.restoring import Restorer
 from inhouse.features.shaping import Chain, Shaper, shaped
 from inhouse.prompts import MESSAGE_TOKENS, Budget, Rendered
 from inhouse.records.recording import Recording
+from inhouse.routing.quotas import Quotas
 from inhouse.routing.router import Asked, Prepare, Router
 from inhouse.routing.target import Target
+from inhouse.routing.watch import Watch
 from inhouse.routing.windows import Windows
 
 ROUNDS = 4
@@ -29,6 +32,10 @@ TIGHTER = (1.0, 0.5, 0.2)
 """Shares of the characters a token that are tried in turn when an upstream says "too long"."""
 TEMPLATE_TOKENS = 32
 """Kept free for what an upstream's own template adds around a prompt."""
+CHARACTERS_PER_TOKEN = 3.2
+"""About; what a request reserves of its caller's limits is corrected in the end."""
+AFFINITY = 512
+"""Characters of a prompt's head that tell whether two prompts share a prefix cache."""
 UPSTREAM_STOPS = 4
 """Stop sequences that OpenAI's dialect allows, and vLLM takes; the rest are watched here."""
 
@@ -40,8 +47,9 @@ Shape = Callable[[Family], Shaper]
 class _Shapers:
     """Makes what each choice's text goes through; knows the prompt once it is rendered."""
 
-    def __init__(self, shaper: Shape) -> None:
+    def __init__(self, shaper: Shape, lines: bool | None) -> None:
         self._shaper = shaper
+        self._lines = lines
         self._family: Family | None = None
         self._stops: tuple[str, ...] = ()
         self._disarmed: tuple[str, ...] = ()
@@ -56,16 +64,21 @@ class _Shapers:
 
     def new(self) -> Shaper:
         """Return a shaper for one choice."""
-        stops = [Stops(self._stops)] if self._stops else []
-        restorer = [Restorer(self._disarmed)] if self._disarmed else []
         if self._family is None:
             raise RuntimeError("A delta came before its prompt was rendered.")
-        last = self._shaper(self._family)
-        return Chain(*stops, *restorer, last) if stops or restorer else last
+        chain: list[Shaper] = []
+        if self._stops:
+            chain.append(Stops(self._stops))
+        if self._disarmed:
+            chain.append(Restorer(self._disarmed))
+        chain.append(self._shaper(self._family))
+        if self._lines is not None:
+            chain.append(WholeLines(first=self._lines))
+        return Chain(*chain) if len(chain) > 1 else chain[0]
 
 
 class Asking:
-    """What the features share: families, windows, budgets, and the router behind them."""
+    """What the features share: families, windows, budgets, limits, and the router behind them."""
 
     def __init__(
         self,
@@ -73,12 +86,14 @@ class Asking:
         router: Router,
         windows: Windows,
         families: Families,
+        quotas: Quotas,
         settings: Callable[[], Settings],
     ) -> None:
         """`settings` returns the live settings."""
         self._router = router
         self._windows = windows
         self._families = families
+        self._quotas = quotas
         self._settings = settings
 
     @property
@@ -86,42 +101,95 @@ class Asking:
         """The settings as they are now."""
         return self._settings()
 
+    @contextlib.asynccontextmanager
+    async def admitted(
+        self, target: Target, recording: Recording, size: int, output_tokens: int
+    ) -> AsyncGenerator[Watch]:
+        """Let a request pass the caller's limits, and yield the watch over its waits.
+
+        `size` are the characters of its text, `output_tokens` about the longest answer. What was
+        reserved is corrected by what was used.
+
+        Raises:
+            LimitError: the caller's key or team has used up its minute.
+
+        """
+        watch = Watch()
+        tokens = int(size / CHARACTERS_PER_TOKEN) + output_tokens
+        permit = await self._quotas.admit(target.caller, tokens)
+        try:
+            yield watch
+        finally:
+            watch.close()
+            if permit is not None:
+                permit.settle(recording.usage)
+
     async def stream(
         self,
         target: Target,
         recording: Recording,
         params: Params,
+        watch: Watch,
         *,
+        affinity: str,
         output_tokens: int,
         render: Render,
         shaper: Shape,
+        ends_at_deadline: bool = False,
     ) -> AsyncGenerator[Delta]:
         """Yield the shaped answer of the first deployment that gives one, from a prompt that fits.
 
         `output_tokens` hold where the caller names no limit. `shaper` makes what each choice's text
-        goes through. An upstream that still says "too long" is asked again with less, since some
-        neither count tokens for us nor count as we estimate.
+        goes through. An answer that `ends_at_deadline` comes in whole lines, and is as good as
+        complete when its time is up. An upstream that still says "too long" is asked again with
+        less, since some neither count tokens for us nor count as we estimate; one that takes only
+        messages, with those.
         """
-        for share in TIGHTER:
-            shapers = _Shapers(shaper)
+        shares = iter(TIGHTER)
+        # Each deployment can teach us once that it takes no rendered text.
+        lessons = len(target.deployments)
+        share = next(shares)
+        while True:
+            lines = None if not ends_at_deadline else params.whole
+            shapers = _Shapers(shaper, lines)
             prepare = self._preparing(recording, output_tokens, render, share, shapers)
-            answer = self._router.stream(target, prepare, recording)
+            answer = self._router.stream(target, prepare, recording, watch, affinity)
             begun = False
             try:
-                deltas = shaped(answer, shapers.new, params.n, recording.left_early)
+                deltas = shaped(
+                    answer,
+                    shapers.new,
+                    params.n,
+                    recording.left_early,
+                    ends_at_deadline=ends_at_deadline,
+                )
                 async with contextlib.aclosing(deltas):
                     async for delta in deltas:
                         begun = True
                         yield delta
             except UpstreamError as error:
-                too_long = error.failure is UpstreamFailure.CONTEXT_LENGTH
-                if begun or not too_long or share == TIGHTER[-1]:
+                if begun:
+                    raise
+                if error.failure is UpstreamFailure.CONTEXT_LENGTH:
+                    tighter = next(shares, None)
+                    if tighter is None:
+                        raise
+                    share = tighter
+                elif error.failure is UpstreamFailure.MESSAGES_ONLY and lessons:
+                    lessons -= 1
+                else:
                     raise
             else:
                 return
 
     def untouched(
-        self, target: Target, recording: Recording, *, render: Callable[[Family], Rendered]
+        self,
+        target: Target,
+        recording: Recording,
+        watch: Watch,
+        *,
+        affinity: str,
+        render: Callable[[Family], Rendered],
     ) -> AsyncGenerator[Delta]:
         """Yield the answer to a prompt that is not ours to cut: a conversation is the caller's."""
 
@@ -129,7 +197,7 @@ class Asking:
             rendered = render(self._families.get(deployment.family))
             return Asked(rendered.prompt, rendered.params)
 
-        return self._router.stream(target, prepare, recording)
+        return self._router.stream(target, prepare, recording, watch, affinity)
 
     def _preparing(
         self,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator
 
 from inhouse.core.delta import Delta
-from inhouse.core.requests import ChatRequest
-from inhouse.features.asking import Asking
+from inhouse.core.requests import ChatRequest, Message
+from inhouse.features.asking import AFFINITY, Asking
 from inhouse.prompts import render_chat
 from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
+
+USUAL_TOKENS = 512
+"""What an answer reserves of its caller's limits where no longest one is named."""
 
 
 class Chat:
@@ -19,12 +23,29 @@ class Chat:
         """Ask through `asking`."""
         self._asking = asking
 
-    def stream(
+    async def stream(
         self, request: ChatRequest, target: Target, recording: Recording
     ) -> AsyncGenerator[Delta]:
         """Yield the answer as it is written."""
-        return self._asking.untouched(
-            target,
-            recording,
-            render=lambda family: render_chat(request, family, target.feature),
-        )
+        params = request.params
+        most = params.n * (params.max_tokens or USUAL_TOKENS)
+        size = sum(len(_text(message)) for message in request.messages)
+        async with self._asking.admitted(target, recording, size, most) as watch:
+            deltas = self._asking.untouched(
+                target,
+                recording,
+                watch,
+                affinity="\n".join(_text(each)[:AFFINITY] for each in request.messages[:2]),
+                render=lambda family: render_chat(request, family, target.feature),
+            )
+            async with contextlib.aclosing(deltas):
+                async for delta in deltas:
+                    yield delta
+
+
+def _text(message: Message) -> str:
+    """Return what a message says in words."""
+    if message.content is None or isinstance(message.content, str):
+        return message.content or ""
+    parts = (part.get("text") for part in message.content)
+    return "\n".join(part for part in parts if isinstance(part, str))

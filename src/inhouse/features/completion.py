@@ -2,33 +2,74 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator
 
 from inhouse.core.delta import Delta
 from inhouse.core.requests import CompletionRequest
-from inhouse.features.asking import Asking
+from inhouse.errors import SupersededError
+from inhouse.features.asking import AFFINITY, Asking
+from inhouse.features.superseding import Superseding
 from inhouse.features.trim import Trimmer
 from inhouse.prompts import render_completion
 from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
+from inhouse.routing.watch import Watch
 
 
 class Completion:
     """Suggests what goes between the code before the cursor and the code behind it."""
 
-    def __init__(self, asking: Asking) -> None:
-        """Ask through `asking`."""
+    def __init__(self, asking: Asking, superseding: Superseding) -> None:
+        """Ask through `asking`; `superseding` knows what runs for whom."""
         self._asking = asking
+        self._superseding = superseding
 
-    def stream(
+    async def stream(
         self, request: CompletionRequest, target: Target, recording: Recording
     ) -> AsyncGenerator[Delta]:
-        """Yield the suggestion as it is written, ended where the code behind the cursor begins."""
+        """Yield the suggestion as it is written, ended where the code behind the cursor begins.
+
+        It ends early, and well, where a later completion of the same caller and file takes its
+        place, and at its last whole line when its time is up.
+        """
+        size = len(request.prefix) + len(request.suffix)
+        output = request.params.max_tokens or self._asking.settings.completion_max_tokens
+        most = request.params.n * output
+        async with self._asking.admitted(target, recording, size, most) as watch:
+            try:
+                with self._claimed(request, target, watch):
+                    async with contextlib.aclosing(
+                        self._deltas(request, target, recording, watch)
+                    ) as deltas:
+                        async for delta in deltas:
+                            yield delta
+            except SupersededError:
+                yield Delta(finish_reason="stop", usage=recording.superseded())
+
+    def _claimed(
+        self, request: CompletionRequest, target: Target, watch: Watch
+    ) -> contextlib.AbstractContextManager[None]:
+        """Take the place of the earlier completion of the same file, where the file has a name."""
+        if not request.path or not self._asking.settings.completion_superseding:
+            return contextlib.nullcontext()
+        return self._superseding.claim((target.caller.name, request.user, request.path), watch)
+
+    def _deltas(
+        self,
+        request: CompletionRequest,
+        target: Target,
+        recording: Recording,
+        watch: Watch,
+    ) -> AsyncGenerator[Delta]:
         return self._asking.stream(
             target,
             recording,
             request.params,
+            watch,
+            affinity=request.path or request.prefix[:AFFINITY],
             output_tokens=self._asking.settings.completion_max_tokens,
+            ends_at_deadline=True,
             render=lambda family, budget: render_completion(request, family, budget),
             shaper=lambda _: Trimmer(request.prefix, request.suffix),
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator
 
 from inhouse.core.delta import Delta
 from inhouse.core.requests import GenerationRequest
-from inhouse.features.asking import Asking
+from inhouse.features.asking import AFFINITY, Asking
 from inhouse.features.fences import CodeOnly
 from inhouse.prompts import render_generation
 from inhouse.records.recording import Recording
@@ -20,15 +21,24 @@ class Generation:
         """Ask through `asking`."""
         self._asking = asking
 
-    def stream(
+    async def stream(
         self, request: GenerationRequest, target: Target, recording: Recording
     ) -> AsyncGenerator[Delta]:
         """Yield the code as it is written, without the fences and prose around it."""
-        return self._asking.stream(
-            target,
-            recording,
-            request.params,
-            output_tokens=self._asking.settings.generation_max_tokens,
-            render=lambda family, budget: render_generation(request, family, budget),
-            shaper=lambda _: CodeOnly(),
-        )
+        size = len(request.instruction) + len(request.prefix) + len(request.suffix)
+        usual = self._asking.settings.generation_max_tokens
+        most = request.params.n * (request.params.max_tokens or usual)
+        async with self._asking.admitted(target, recording, size, most) as watch:
+            deltas = self._asking.stream(
+                target,
+                recording,
+                request.params,
+                watch,
+                affinity=request.path or request.prefix[:AFFINITY],
+                output_tokens=usual,
+                render=lambda family, budget: render_generation(request, family, budget),
+                shaper=lambda _: CodeOnly(),
+            )
+            async with contextlib.aclosing(deltas):
+                async for delta in deltas:
+                    yield delta

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from inhouse.core.delta import Delta, Deltas, Usage
+from inhouse.errors import UpstreamError, UpstreamFailure
 
 
 class Shaper(Protocol):
@@ -56,34 +57,80 @@ def _finished(shapers: Sequence[Shaper], text: str) -> str:
 
 
 async def shaped(
-    deltas: Deltas, new: Callable[[], Shaper], choices: int, usage: Callable[[], Usage]
+    deltas: Deltas,
+    new: Callable[[], Shaper],
+    choices: int,
+    usage: Callable[[str], Usage],
+    *,
+    ends_at_deadline: bool = False,
 ) -> AsyncGenerator[Delta]:
     """Yield the shaped stream; it ends, and the upstream is aborted, when every choice is done.
 
-    An upstream that is left early cannot tell its usage; then `usage` does.
+    An upstream that is left early cannot tell its usage; then `usage` does, and takes the finish
+    reason. What `ends_at_deadline` is then cut by length: what the shapers hold back is dropped.
     """
-    shapers: dict[int, Shaper] = {}
-    ended: set[int] = set()
-    async with contextlib.aclosing(deltas):
-        async for delta in deltas:
-            index = delta.index
-            if index in ended:
-                if delta.usage is not None:
-                    yield Delta(index=index, usage=delta.usage)
-                continue
-            shaper = shapers.get(index)
-            if shaper is None:
-                shaper = shapers[index] = new()
-            shown = _shaped(delta, shaper)
-            if shown.finish_reason is not None:
-                ended.add(index)
-            if shown != Delta(index=index):
+    begun = _Choices(new)
+    try:
+        async with contextlib.aclosing(deltas):
+            async for delta in deltas:
+                shown = begun.take(delta)
+                if shown is None:
+                    continue
                 yield shown
-            if delta.finish_reason is None and shaper.done and len(ended) >= choices:
-                yield Delta(index=index, usage=usage())
-                return
-    for index in shapers.keys() - ended:
-        yield Delta(text=shapers[index].finish(), index=index, finish_reason="stop")
+                ours = shown.finish_reason is not None and delta.finish_reason is None
+                if ours and begun.ended >= choices:
+                    yield Delta(index=delta.index, usage=usage("stop"))
+                    return
+    except UpstreamError as error:
+        late = error.failure is UpstreamFailure.DEADLINE
+        if not (ends_at_deadline and late and begun.any):
+            raise
+        for index in begun.left():
+            yield Delta(index=index, finish_reason="length")
+        yield Delta(usage=usage("length"))
+        return
+    for index, text in begun.finish():
+        yield Delta(text=text, index=index, finish_reason="stop")
+
+
+class _Choices:
+    """The shapers of the choices that have begun."""
+
+    def __init__(self, new: Callable[[], Shaper]) -> None:
+        self._new = new
+        self._shapers: dict[int, Shaper] = {}
+        self._ended: set[int] = set()
+
+    @property
+    def any(self) -> bool:
+        """Whether any choice has begun."""
+        return bool(self._shapers)
+
+    @property
+    def ended(self) -> int:
+        """How many choices want no more."""
+        return len(self._ended)
+
+    def left(self) -> list[int]:
+        """Return the choices that have begun and not ended."""
+        return sorted(self._shapers.keys() - self._ended)
+
+    def take(self, delta: Delta) -> Delta | None:
+        """Return what is shown of a delta, None where that is nothing."""
+        index = delta.index
+        if index in self._ended:
+            return None if delta.usage is None else Delta(index=index, usage=delta.usage)
+        shaper = self._shapers.get(index)
+        if shaper is None:
+            shaper = self._shapers[index] = self._new()
+        shown = _shaped(delta, shaper)
+        if shown.finish_reason is not None:
+            self._ended.add(index)
+        return None if shown == Delta(index=index) else shown
+
+    def finish(self) -> list[tuple[int, str]]:
+        """The stream has ended without a word: return what each open choice held back."""
+        return [(index, self._shapers[index].finish()) for index in self.left()]
 
 
 def _shaped(delta: Delta, shaper: Shaper) -> Delta:

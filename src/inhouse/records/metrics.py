@@ -87,6 +87,14 @@ class Metrics:
                 registry=registry,
             ).labels
         )
+        self._failures = cache(
+            Counter(
+                "inhouse_upstream_failures",
+                "Times that a deployment did not answer, or not to the end, by machine word.",
+                ["deployment", "failure"],
+                registry=registry,
+            ).labels
+        )
         self.dropped = Counter(
             "inhouse_traces_dropped", "Traces lost because the queue was full.", registry=registry
         )
@@ -111,6 +119,9 @@ class Metrics:
             self._errors(trace.error).inc()
         for given_up in trace.deployments[:-1]:
             self._fallbacks(given_up).inc()
+        for deployment, failure in zip(trace.deployments, trace.failures, strict=False):
+            if failure:
+                self._failures(deployment, failure).inc()
 
     def text(self) -> bytes:
         """Return Prometheus' text format, version 0.0.4."""

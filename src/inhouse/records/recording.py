@@ -37,6 +37,7 @@ class Recording:
         "deltas",
         "deployments",
         "endpoint",
+        "failures",
         "family",
         "feature",
         "finish_reason",
@@ -47,6 +48,7 @@ class Recording:
         "request_id",
         "status",
         "stream",
+        "team",
     )
 
     def __init__(self, *, request_id: str, endpoint: str, done: Callable[[Trace], None]) -> None:
@@ -63,10 +65,12 @@ class Recording:
         self.request_id = request_id or self.id
         self.endpoint = endpoint
         self.caller = ""
+        self.team = ""
         self.model = ""
         self.feature = ""
         self.family = ""
         self.deployments: tuple[str, ...] = ()
+        self.failures: tuple[str, ...] = ()
         self.stream = False
         self.status = 200
         self.first_delta: float | None = None
@@ -84,10 +88,20 @@ class Recording:
         """Note about how long the prompt is: what counts where the upstream never tells."""
         self._prompt_estimate = prompt_tokens
 
-    def left_early(self) -> Usage:
+    def left_early(self, finish_reason: str) -> Usage:
         """Note that we ended the answer ourselves; return the usage so far."""
-        self.finish_reason = "stop"
+        self.finish_reason = finish_reason
         return self.usage
+
+    def superseded(self) -> Usage:
+        """Note that a later request took this one's place; return the usage so far."""
+        self._outcome = Outcome.SUPERSEDED
+        return self.left_early("stop")
+
+    def failed(self, error: UpstreamError) -> None:
+        """Note that the deployment asked last did not answer, or not to the end."""
+        missing = len(self.deployments) - len(self.failures) - 1
+        self.failures = (*self.failures, *("",) * missing, error.failure.value)
 
     @property
     def usage(self) -> Usage:
@@ -144,6 +158,7 @@ class Recording:
             started_at=self._started_at,
             endpoint=self.endpoint,
             caller=self.caller,
+            team=self.team,
             model=self.model,
             feature=self.feature,
             outcome=self._outcome,
@@ -151,6 +166,7 @@ class Recording:
             duration_ms=round((ended - started) * 1000, 3),
             first_delta_ms=None if first is None else round((first - started) * 1000, 3),
             deployments=self.deployments,
+            failures=self.failures,
             family=self.family,
             stream=self.stream,
             prompt_tokens=usage.prompt_tokens,

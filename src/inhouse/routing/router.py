@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
-from inhouse.core.catalog import Deployment
+from inhouse.core.catalog import Deployment, Settings
 from inhouse.core.delta import Delta
 from inhouse.core.ports import Provider
 from inhouse.core.prompt import Prompt
@@ -20,7 +22,13 @@ from inhouse.errors import (
     UpstreamError,
     UpstreamFailure,
 )
+from inhouse.routing.choosing import ordered
+from inhouse.routing.late import Late
+from inhouse.routing.passage import Passage, resting
+from inhouse.routing.retries import PAUSE, TRANSIENT
+from inhouse.routing.standing import Standing, Standings
 from inhouse.routing.target import Target
+from inhouse.routing.watch import Watch
 
 
 class Asked(Struct, frozen=True):
@@ -31,10 +39,14 @@ class Asked(Struct, frozen=True):
 
 
 class Witness(Protocol):
-    """Who is told of each deployment tried and each delta received."""
+    """Who is told of each deployment tried, each that failed, and each delta received."""
 
     def tried(self, deployment: str, family: str) -> None:
         """Note that this deployment is asked next."""
+        ...
+
+    def failed(self, error: UpstreamError) -> None:
+        """Note that the deployment asked last did not answer, or not to the end."""
         ...
 
     def received(self, delta: Delta) -> None:
@@ -49,44 +61,104 @@ Prepare = Callable[[Deployment, Provider], Awaitable[Asked]]
 class Router:
     """Streams from the first deployment of a target that answers."""
 
-    def __init__(self, provider: Callable[[Deployment], Provider]) -> None:
+    def __init__(
+        self,
+        provider: Callable[[Deployment], Provider],
+        standings: Standings,
+        settings: Callable[[], Settings],
+    ) -> None:
         """`provider` finds the code that talks to a deployment's upstream."""
         self._provider = provider
+        self._standings = standings
+        self._settings = settings
 
     async def stream(
-        self, target: Target, prepare: Prepare, witness: Witness
+        self, target: Target, prepare: Prepare, witness: Witness, watch: Watch, affinity: str = ""
     ) -> AsyncGenerator[Delta]:
         """Yield the answer's deltas.
 
-        A retryable `UpstreamError` before the first delta goes on to the next deployment; behind it
-        nothing is asked again, since the caller has seen text.
+        A retryable `UpstreamError` before the first delta goes on to the next deployment, and from
+        the last one once more to one whose failure may be over, if its retry budget allows that.
+        Behind the first delta nothing is asked again, since the caller has seen text.
 
         Raises:
-            UpstreamError: the last deployment tried failed, or none can work as it is configured.
+            UpstreamError: the last deployment tried failed, none can work as it is configured, all
+                rest, or the request's time is up.
 
         """
-        last = len(target.deployments) - 1
-        for position, deployment in enumerate(target.deployments):
-            witness.tried(deployment.name, deployment.family)
+        plan = [self._standings[each] for each in ordered(target, self._standings, affinity)]
+        again: Standing | None = None
+        retried = False
+        failure: UpstreamError | None = None
+        for standing in plan:
             begun = False
             try:
-                provider = self._provider(deployment)
-                asked = await prepare(deployment, provider)
-                async with contextlib.aclosing(
-                    provider.stream(deployment, asked.prompt, asked.params)
-                ) as deltas:
+                deltas = self._attempt(target, standing, prepare, witness, watch)
+                async with contextlib.aclosing(deltas):
                     async for delta in deltas:
                         begun = True
-                        witness.received(delta)
                         yield delta
             except UpstreamError as error:
-                failure = error
-            except (ConfigError, NotFoundError) as error:
-                failure = _misconfigured(deployment, error)
+                # A failure says more than that another one is left alone.
+                if failure is None or error.failure is not UpstreamFailure.RESTING:
+                    failure = error
+                if begun or not error.retryable:
+                    raise
+                if error.failure in TRANSIENT:
+                    again = standing
             else:
                 return
-            if begun or position == last or not failure.retryable:
-                raise failure
+            if standing is plan[-1] and again is not None and not retried and again.retries.spend():
+                retried = True
+                await self._pause(target, again, watch)
+                plan.append(again)
+        if failure is None:
+            raise RuntimeError("A target has no deployment.")
+        raise failure
+
+    async def _attempt(
+        self,
+        target: Target,
+        standing: Standing,
+        prepare: Prepare,
+        witness: Witness,
+        watch: Watch,
+    ) -> AsyncGenerator[Delta]:
+        """Ask one deployment, unless it rests; raises `UpstreamError`."""
+        if not standing.circuit.admits():
+            raise resting(standing)
+        deployment, settings = standing.deployment, self._settings()
+        witness.tried(deployment.name, deployment.family)
+        standing.retries.earn()
+        late = Late(target, deployment, settings, watch)
+        begun = False
+        try:
+            async with Passage(target, standing, late, settings, watch) as passage:
+                provider = self._provider(deployment)
+                asked = await watch.wait(prepare(deployment, provider), late.first, late.not_begun)
+                # Of a whole answer the first token comes when the last one is there.
+                due, why = late.total if asked.params.whole else late.first, late.not_begun
+                params = msgspec.structs.replace(asked.params, deadlines=late.left())
+                deltas = provider.stream(deployment, asked.prompt, params)
+                async with contextlib.aclosing(deltas):
+                    while (delta := await watch.wait(anext(deltas, None), due, why)) is not None:
+                        if not begun:
+                            passage.answered()
+                            begun, why = True, late.silent
+                        witness.received(delta)
+                        yield delta
+                        due = late.next()
+        except UpstreamError as error:
+            witness.failed(error)
+            raise
+        except (ConfigError, NotFoundError) as error:
+            failure = _misconfigured(deployment, error)
+            witness.failed(failure)
+            raise failure from error
+
+    async def _pause(self, target: Target, standing: Standing, watch: Watch) -> None:
+        late = Late(target, standing.deployment, self._settings(), watch)
+        await watch.wait(asyncio.sleep(PAUSE), late.total, late.not_finished)
 
 
 def _misconfigured(deployment: Deployment, error: InhouseError) -> UpstreamError:

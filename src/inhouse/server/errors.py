@@ -13,9 +13,11 @@ from inhouse.errors import (
     ForbiddenError,
     InhouseError,
     InvalidValueError,
+    LimitError,
     NotFoundError,
     RequestError,
     StoreError,
+    SupersededError,
     TooLargeError,
     UnknownEndpointError,
     UnknownModelError,
@@ -43,6 +45,7 @@ _STATUSES: tuple[tuple[type[InhouseError], int, str, str], ...] = (
     (AuthenticationError, 401, "authentication_error", "invalid_api_key"),
     (ForbiddenError, 403, "permission_error", "forbidden"),
     (UnknownModelError, 404, "invalid_request_error", "model_not_found"),
+    (SupersededError, 409, "invalid_request_error", "superseded"),
     (TooLargeError, 413, "invalid_request_error", "body_too_large"),
     (InvalidValueError, 422, "invalid_request_error", "invalid_value"),
     (RequestError, 400, "invalid_request_error", "malformed"),
@@ -57,6 +60,10 @@ _CHALLENGE: Headers = ((b"www-authenticate", b"Bearer"),)
 
 _UPSTREAM_STATUSES = {
     UpstreamFailure.TIMEOUT: 504,
+    UpstreamFailure.DEADLINE: 504,
+    UpstreamFailure.RESTING: 503,
+    UpstreamFailure.BUSY: 429,
+    UpstreamFailure.CONTENT_FILTER: 400,
     UpstreamFailure.RATE_LIMITED: 429,
     UpstreamFailure.CONTEXT_LENGTH: 400,
     UpstreamFailure.BAD_REQUEST: 400,
@@ -74,6 +81,14 @@ def problem(error: BaseException) -> Problem:
         return _upstream(error)
     if isinstance(error, UnknownEndpointError):
         return _unknown_endpoint(error)
+    if isinstance(error, LimitError):
+        return Problem(
+            status=429,
+            kind="rate_limit_error",
+            code="rate_limit_exceeded",
+            message=error.message,
+            headers=_patience(error.retry_after),
+        )
     for kind, status, word, code in _STATUSES:
         if isinstance(error, kind):
             return Problem(
@@ -100,14 +115,17 @@ def _unknown_endpoint(error: UnknownEndpointError) -> Problem:
 
 def _upstream(error: UpstreamError) -> Problem:
     status = _UPSTREAM_STATUSES.get(error.failure, 502)
-    headers: Headers = ()
-    if error.retry_after is not None:
-        headers = ((b"retry-after", b"%d" % math.ceil(error.retry_after)),)
     return Problem(
         status=status,
         kind=_UPSTREAM_KINDS.get(status, "upstream_error"),
         code=_UPSTREAM_CODES.get(error.failure, error.failure.value),
         message=error.message,
         param=error.param,
-        headers=headers,
+        headers=_patience(error.retry_after),
     )
+
+
+def _patience(seconds: float | None) -> Headers:
+    if seconds is None:
+        return ()
+    return ((b"retry-after", b"%d" % math.ceil(seconds)),)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from urllib.parse import quote
 
+import msgspec
+
+from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.core.requests import Caller
+from inhouse.errors import InvalidValueError
 from inhouse.gateway import Gateway
 from inhouse.records.recording import Recording
 from inhouse.server import auth
@@ -15,6 +19,14 @@ from inhouse.server.errors import Headers
 from inhouse.server.hangup import Hangup
 
 JSON = b"application/json"
+
+_DEADLINES = {
+    b"x-inhouse-connect-timeout": "connect",
+    b"x-inhouse-first-token-timeout": "first_token",
+    b"x-inhouse-between-tokens-timeout": "between_tokens",
+    b"x-inhouse-total-timeout": "total",
+}
+"""The headers by which a request sets its own deadlines, in seconds."""
 
 
 class Exchange:
@@ -65,7 +77,26 @@ class Exchange:
         """Return the caller; raises `AuthenticationError`."""
         caller = self.gateway.authenticate(auth.key(self.headers))
         self.recording.caller = caller.name
+        self.recording.team = caller.team
         return caller
+
+    def deadlines(self) -> DeadlineOverrides:
+        """Return what the request's headers say; raises `InvalidValueError`."""
+        if not any(name in self.headers for name in _DEADLINES):
+            return DeadlineOverrides()
+        given = {
+            phase: self.headers[name].decode("latin-1")
+            for name, phase in _DEADLINES.items()
+            if name in self.headers
+        }
+        try:
+            return msgspec.convert(given, DeadlineOverrides, strict=False)
+        except msgspec.ValidationError as error:
+            what, _, path = str(error).partition(" - at `$.")
+            name = f"X-Inhouse-{path.rstrip('`').replace('_', '-').title()}-Timeout"
+            raise InvalidValueError(
+                f"The header {name} must be seconds: {what}.", param=name
+            ) from None
 
     async def body(self) -> bytes:
         """Read the whole body, then watch for the caller's hang-up; raises `TooLargeError`."""

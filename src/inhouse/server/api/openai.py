@@ -121,7 +121,7 @@ def _feature(exchange: Exchange, model: str, *, otherwise: Feature) -> Feature:
 
 
 def _target(exchange: Exchange, caller: Caller, model: str, feature: Feature) -> Target:
-    target = resolve(exchange.gateway.catalog, model, caller, feature)
+    target = resolve(exchange.gateway.catalog, model, caller, feature, exchange.deadlines())
     exchange.recording.feature = target.feature
     return target
 
@@ -133,7 +133,12 @@ def _completion(exchange: Exchange, body: CompletionBody, params: Params) -> Com
     if raw is not None:
         prefix, suffix, path = raw.prefix, raw.suffix, path or raw.path
     return CompletionRequest(
-        prefix=prefix, suffix=suffix, path=path, language=body.language or "", params=params
+        prefix=prefix,
+        suffix=suffix,
+        path=path,
+        language=body.language or "",
+        user=body.user if isinstance(body.user, str) else "",
+        params=params,
     )
 
 

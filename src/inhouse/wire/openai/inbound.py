@@ -71,7 +71,7 @@ class CompletionBody(Struct, frozen=True, kw_only=True):
     """The body of ``POST /v1/completions``.
 
     `path` and `language` are ours, and help the model; `instruction` goes with the model
-    ``generation``. `prompt` is the code before the cursor; a list may hold one.
+    ``generation``. `user` tells apart for whom one key asks. `prompt` is the code before the cursor; a list may hold one.
     """
 
     model: Model
@@ -89,6 +89,7 @@ class CompletionBody(Struct, frozen=True, kw_only=True):
     echo: bool | None = None
     path: str | None = None
     language: str | None = None
+    user: Any = None
     instruction: str | None = None
 
 

@@ -1,0 +1,129 @@
+"""A circuit breaker: leave a failing deployment alone, and try it again with one request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+
+from inhouse.errors import RETRYABLE, UpstreamError, UpstreamFailure
+
+IN_A_ROW = 5
+"""Failures in a row that open a circuit."""
+REMEMBERED = 20
+"""Outcomes looked back at."""
+SHARE = 0.5
+"""Share of failures among them, once there are that many, that opens a circuit."""
+FIRST_REST = 1.0
+LONGEST_REST = 30.0
+"""Seconds that an open circuit rests, doubled with each failed probe."""
+LONGEST_WISH = 120.0
+"""Seconds of ``Retry-After`` that are believed."""
+
+OURS = frozenset(
+    {
+        UpstreamFailure.RESTING,
+        UpstreamFailure.BUSY,
+        UpstreamFailure.FORBIDDEN,
+        UpstreamFailure.DEADLINE,
+    }
+)
+"""Failures of our own making, which say little about the upstream."""
+
+
+class State(StrEnum):
+    """Whether requests pass."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Circuit:
+    """Passive health of one deployment: closed, open, or half-open with one request as a probe."""
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        """Start closed; `clock` returns seconds, by default those of the running loop."""
+        self._clock = clock or asyncio.get_running_loop().time
+        self._outcomes: deque[bool] = deque(maxlen=REMEMBERED)
+        self._in_a_row = 0
+        self._rest = FIRST_REST
+        self._open = False
+        self._until = 0.0
+        self._probing = False
+        self.last: UpstreamError | None = None
+        """The failure that counted last, None once all is well again."""
+
+    @property
+    def state(self) -> State:
+        """The state as it is now."""
+        if not self._open:
+            return State.CLOSED
+        return State.HALF_OPEN if self._probing or self.remaining == 0 else State.OPEN
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until a request may pass as a probe."""
+        return max(0.0, self._until - self._clock()) if self._open else 0.0
+
+    def admits(self) -> bool:
+        """Tell whether a request may pass now."""
+        return not self._open or (not self._probing and self._clock() >= self._until)
+
+    def enter(self) -> None:
+        """A request passes; through an open circuit it is the probe."""
+        if self._open:
+            self._probing = True
+
+    def succeeded(self) -> None:
+        """The upstream has answered."""
+        if self._open:
+            self._outcomes.clear()
+            self._rest = FIRST_REST
+        self._open = self._probing = False
+        self._in_a_row = 0
+        self.last = None
+        self._outcomes.append(True)
+
+    def failed(self, error: UpstreamError) -> None:
+        """The upstream failed; an error that is the request's own fault counts as an answer."""
+        if error.failure in OURS:
+            self.abandoned()
+            return
+        if error.failure not in RETRYABLE:
+            self.succeeded()
+            return
+        self.last = error
+        self._in_a_row += 1
+        self._outcomes.append(False)
+        if self._open:
+            self._rest = min(2 * self._rest, LONGEST_REST)
+            self._trip(self._rest)
+        elif error.retry_after:
+            self._trip(min(error.retry_after, LONGEST_WISH))
+        elif self._in_a_row >= IN_A_ROW or self._mostly_failing():
+            self._trip(self._rest)
+
+    def abandoned(self) -> None:
+        """The request was left before it told anything; another may be the probe."""
+        self._probing = False
+
+    def probed(self) -> None:
+        """An active probe reached the upstream: let the next request try."""
+        if self._open:
+            self._until = self._clock()
+
+    def unreachable(self, seconds: float) -> None:
+        """An active probe did not reach the upstream: spend no request on it for `seconds`."""
+        if self._open:
+            self._until = max(self._until, self._clock() + seconds)
+
+    def _mostly_failing(self) -> bool:
+        full = len(self._outcomes) == REMEMBERED
+        return full and self._outcomes.count(False) >= SHARE * REMEMBERED
+
+    def _trip(self, seconds: float) -> None:
+        self._open = True
+        self._probing = False
+        self._until = self._clock() + seconds

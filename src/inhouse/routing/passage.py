@@ -1,0 +1,97 @@
+"""A request's way to a deployment: through its circuit and its queue, and what it told us there."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from inhouse.core.catalog import Settings
+from inhouse.core.deadlines import DeadlineOverrides
+from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.routing.late import Late
+from inhouse.routing.standing import Standing
+from inhouse.routing.target import Target
+from inhouse.routing.watch import Watch
+
+_IN_A_HURRY = frozenset({UpstreamFailure.TIMEOUT, UpstreamFailure.UNREACHABLE})
+_UNHURRIED = DeadlineOverrides()
+
+
+class Passage:
+    """Holds a slot of a deployment while its block runs, and tells its circuit how it went."""
+
+    __slots__ = ("_answered", "_late", "_settings", "_standing", "_target", "_watch")
+
+    def __init__(
+        self, target: Target, standing: Standing, late: Late, settings: Settings, watch: Watch
+    ) -> None:
+        """Ask for nothing yet."""
+        self._target = target
+        self._standing = standing
+        self._late = late
+        self._settings = settings
+        self._watch = watch
+        self._answered = False
+
+    def answered(self) -> None:
+        """The first delta is there."""
+        self._answered = True
+        self._standing.circuit.succeeded()
+
+    async def __aenter__(self) -> Self:
+        """Wait for a slot; raises `UpstreamError` where there is none in time, or it rests."""
+        standing = self._standing
+        queue = standing.queue
+        if not queue.enter(standing.deployment.max_concurrent):
+            priority = self._target.feature.priority
+            turn = queue.wait(priority, self._settings.max_queued)
+            await self._watch.wait(turn, self._late.first, self._not_let_in)
+        if not standing.circuit.admits():
+            queue.leave()
+            raise resting(standing)
+        standing.circuit.enter()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        """Give the slot back."""
+        circuit = self._standing.circuit
+        self._standing.queue.leave()
+        if isinstance(error, UpstreamError):
+            # Who allows a tenth of a second must not close the door for everybody else.
+            hurried = self._target.deadlines != _UNHURRIED and error.failure in _IN_A_HURRY
+            if hurried:
+                circuit.abandoned()
+            else:
+                circuit.failed(error)
+        elif error is None and not self._answered:
+            circuit.succeeded()
+        else:
+            circuit.abandoned()
+
+    def _not_let_in(self) -> UpstreamError:
+        name = self._standing.deployment.name
+        return UpstreamError(
+            UpstreamFailure.BUSY,
+            f"The deployment '{name}' runs as many requests as it takes (max_concurrent), and this"
+            " one waited too long for its turn.",
+            deployment=name,
+            retry_after=1.0,
+        )
+
+
+def resting(standing: Standing) -> UpstreamError:
+    """Return the error for a deployment whose circuit is open."""
+    name, circuit = standing.deployment.name, standing.circuit
+    why = "" if circuit.last is None else f" It failed last with: {circuit.last.message}"
+    limited = circuit.last is not None and circuit.last.failure is UpstreamFailure.RATE_LIMITED
+    return UpstreamError(
+        UpstreamFailure.RATE_LIMITED if limited else UpstreamFailure.RESTING,
+        f"The deployment '{name}' is left alone for {max(circuit.remaining, 0.1):.1f} s.{why}",
+        deployment=name,
+        retry_after=max(circuit.remaining, 0.1),
+    )

@@ -1,0 +1,75 @@
+"""Look whether resting deployments are back, before a request has to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from inhouse.core.catalog import Deployment
+from inhouse.core.ports import Provider
+from inhouse.errors import InhouseError, UpstreamError, UpstreamFailure
+from inhouse.routing.circuit import State
+from inhouse.routing.standing import Standing, Standings
+
+LOOK_EVERY = 1.0
+PATIENCE = 5.0
+"""Seconds that an upstream has to answer a probe."""
+
+_NOT_THERE = frozenset(
+    {
+        UpstreamFailure.UNREACHABLE,
+        UpstreamFailure.TLS,
+        UpstreamFailure.TIMEOUT,
+        UpstreamFailure.CLOSED,
+        UpstreamFailure.NOT_READY,
+    }
+)
+
+
+class Recovery:
+    """Probes deployments whose circuit is open, by having them list their models.
+
+    An answer lets the next request try; where nobody answers, no request is spent on it.
+    """
+
+    def __init__(self, provider: Callable[[Deployment], Provider], standings: Standings) -> None:
+        """`provider` finds the code that talks to a deployment's upstream."""
+        self._provider = provider
+        self._standings = standings
+
+    async def run(self) -> None:
+        """Look every second, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self.look()
+
+    async def look(self) -> None:
+        """Probe each resting deployment once."""
+        resting = [
+            standing
+            for standing in self._standings.known()
+            if standing.circuit.state is not State.CLOSED and not _limited(standing)
+        ]
+        await asyncio.gather(*(self._probe(standing) for standing in resting))
+
+    async def _probe(self, standing: Standing) -> None:
+        circuit, deployment = standing.circuit, standing.deployment
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._provider(deployment).served(deployment)
+        except TimeoutError:
+            circuit.unreachable(2 * LOOK_EVERY)
+        except UpstreamError as error:
+            # Some upstreams list nothing, and work: whatever they say, they are there.
+            if error.failure in _NOT_THERE:
+                circuit.unreachable(2 * LOOK_EVERY)
+        except InhouseError:
+            return
+        else:
+            circuit.probed()
+
+
+def _limited(standing: Standing) -> bool:
+    """Tell whether the upstream itself said when to come again."""
+    last = standing.circuit.last
+    return last is not None and last.retry_after is not None

@@ -1,0 +1,55 @@
+"""How each deployment stands: its circuit, its queue, its second tries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from inhouse.core.catalog import Deployment
+from inhouse.routing.circuit import Circuit
+from inhouse.routing.queue import Queue
+from inhouse.routing.retries import RetryBudget
+
+
+class Standing:
+    """One deployment as this process sees it."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        """Think well of it."""
+        self.deployment = deployment
+        self.circuit = Circuit()
+        self.queue = Queue(deployment.name)
+        self.retries = RetryBudget()
+
+    @property
+    def load(self) -> int:
+        """Requests that run there or wait for it."""
+        return self.queue.running + self.queue.waiting
+
+
+class Standings:
+    """The standing of every deployment that has been asked, by name."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._known: dict[str, Standing] = {}
+
+    def __getitem__(self, deployment: Deployment) -> Standing:
+        """Return how a deployment stands; one that was changed gets a new circuit."""
+        known = self._known.get(deployment.name)
+        if known is None:
+            known = self._known[deployment.name] = Standing(deployment)
+        elif known.deployment is not deployment:
+            if known.deployment != deployment:
+                known.circuit = Circuit()
+            known.deployment = deployment
+        return known
+
+    def known(self) -> Iterable[Standing]:
+        """Return every standing."""
+        return tuple(self._known.values())
+
+    def keep(self, deployments: Mapping[str, Deployment]) -> None:
+        """Forget deployments that are gone, once nothing runs there."""
+        for name, standing in list(self._known.items()):
+            if name not in deployments and not standing.load:
+                del self._known[name]

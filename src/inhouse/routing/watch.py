@@ -1,0 +1,97 @@
+"""Wait on behalf of one request: until a time is up, or somebody interrupts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import TypeVar
+
+from inhouse.errors import InhouseError
+
+Result = TypeVar("Result")
+
+
+class Watch:
+    """Ends the waits of one request, and tells why.
+
+    It keeps one timer, armed for the earliest time so far and set again when it goes off too early:
+    a stream moves its time with each delta, and timers hardly ever.
+    """
+
+    __slots__ = ("_armed", "_late", "_loop", "_struck", "_task", "_timer", "_until", "began")
+
+    def __init__(self) -> None:
+        """Start the clock; belongs to the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[object] | None = None
+        self._until = inf
+        self._late: Callable[[], InhouseError] | None = None
+        self._struck: InhouseError | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed = inf
+        self.began = self._loop.time()
+        """The loop's time at which the request came."""
+
+    @property
+    def now(self) -> float:
+        """The loop's time."""
+        return self._loop.time()
+
+    async def wait(
+        self, what: Awaitable[Result], until: float, late: Callable[[], InhouseError]
+    ) -> Result:
+        """Return what is waited for.
+
+        At the loop's time `until` the wait is cancelled, and `late()` raised; an interruption is
+        raised likewise. A cancellation from elsewhere passes as one.
+        """
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("A watch waits within a task.")
+        cancelling = task.cancelling()
+        self._task, self._until, self._late = task, until, late
+        if until < self._armed:
+            self._arm(until)
+        if self._struck is not None:
+            task.cancel()
+        try:
+            return await what
+        except asyncio.CancelledError:
+            struck = self._struck
+            if struck is None or task.uncancel() > cancelling:
+                raise
+            self._struck = None
+            raise struck from None
+        finally:
+            self._task = None
+
+    def interrupt(self, error: InhouseError) -> None:
+        """End the present wait, or the next one, by raising `error` there."""
+        if self._struck is None:
+            self._struck = error
+            if self._task is not None:
+                self._task.cancel()
+
+    def close(self) -> None:
+        """Stop the timer; nothing is waited for any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._late = None
+
+    def _arm(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = when
+        self._timer = self._loop.call_at(when, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._armed = inf
+        if self._task is None:
+            return
+        if self._loop.time() < self._until:
+            self._arm(self._until)
+        elif self._late is not None:
+            self.interrupt(self._late())
