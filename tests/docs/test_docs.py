@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
+from inhouse.providers.anthropic import Options as AnthropicOptions
 from inhouse.providers.openai_compatible.upstream import Options as ServerOptions
 from inhouse.providers.repository.options import Options as RepositoryOptions
 from inhouse.server.api.operations import OPERATIONS
@@ -22,11 +23,17 @@ def test_every_operation_of_the_admin_api_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    ("identifier", "shape"),
-    [("custom_openai/…", ServerOptions), ("repository/index", RepositoryOptions)],
+    ("page", "identifier", "shape"),
+    [
+        ("configuration.md", "custom_openai/…", ServerOptions),
+        ("configuration.md", "repository/index", RepositoryOptions),
+        ("anthropic.md", "anthropic", AnthropicOptions),
+    ],
 )
-def test_every_option_of_a_provider_is_documented(identifier: str, shape: type[Struct]) -> None:
-    part = _page("configuration.md").partition(f"## Options of `{identifier}`\n")[2]
+def test_every_option_of_a_provider_is_documented(
+    page: str, identifier: str, shape: type[Struct]
+) -> None:
+    part = _page(page).partition(f"## Options of `{identifier}`\n")[2]
     table = part.partition("\n#")[0]
     said = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     assert said == [each.name for each in msgspec.structs.fields(shape)]

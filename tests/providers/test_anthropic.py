@@ -180,8 +180,11 @@ async def test_says_what_the_dialect_has_no_words_for(bench: Bench) -> None:
 
 
 async def test_thinks_and_calls_tools(bench: Bench) -> None:
-    function = {"name": "read", "parameters": {"type": "object", "properties": {"path": {}}}}
-    extra = {
+    function: dict[str, Any] = {
+        "name": "read",
+        "parameters": {"type": "object", "properties": {"path": {}}},
+    }
+    extra: dict[str, Any] = {
         "tools": [{"type": "function", "function": function}],
         "tool_choice": "required",
         "thinking": {"type": "enabled", "budget_tokens": 1024},

@@ -165,9 +165,7 @@ TOOLS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("extra", "fields"),
-    [
+FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         (
             {"tools": TOOLS},
             {
@@ -202,8 +200,10 @@ TOOLS = [
                 "max_tokens": DEFAULT_TOKENS + 2000,
             },
         ),
-    ],
-)  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("extra", "fields"), FIELDS)
 def test_other_fields_find_their_counterparts(
     extra: dict[str, Any], fields: dict[str, Any]
 ) -> None:
@@ -244,10 +244,13 @@ def test_names_fields_that_cannot_be_said(extra: dict[str, Any], param: str) -> 
 
 
 def test_sampling_and_habits() -> None:
-    warm = {"temperature": 1.5, "top_p": 0.9, "max_tokens": 100}
+    warm: dict[str, Any] = {"temperature": 1.5, "top_p": 0.9, "max_tokens": 100}
     assert body(**warm) == body() | {"temperature": 1.0, "top_p": 0.9, "max_tokens": 100}
     learned = Habits(both=False, most_tokens=64)
-    assert body(habits=learned, **warm) == body() | {"temperature": 1.0, "max_tokens": 64}
+    assert body(habits=learned, temperature=1.5, top_p=0.9, max_tokens=100) == body() | {
+        "temperature": 1.0,
+        "max_tokens": 64,
+    }
     colder = Habits(temperature=False, usual_tokens=512)
     assert body(habits=colder, top_p=0.9, temperature=0.0) == body() | {
         "top_p": 0.9,

@@ -17,7 +17,8 @@ from inhouse.core.prompt import Messages, Prompt, text_of
 from inhouse.core.requests import Params
 from inhouse.core.stops import Stops
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
-from inhouse.providers.anthropic.failures import broken_off, endless, garbled, refused, unsayable
+from inhouse.providers.anthropic.answering import answered, stopped
+from inhouse.providers.anthropic.failures import endless, garbled, refused, unsayable
 from inhouse.providers.anthropic.learning import changed, within
 from inhouse.providers.anthropic.upstream import Upstream
 from inhouse.providers.connecting import blaming
@@ -27,7 +28,7 @@ from inhouse.transport import Response, Transport
 from inhouse.wire.anthropic.conversation import UnsayableError
 from inhouse.wire.anthropic.listing import models, tokens
 from inhouse.wire.anthropic.outbound import Habits, count_body, message_body, watched_stops
-from inhouse.wire.anthropic.reading import Reading, ReportedError
+from inhouse.wire.anthropic.reading import Reading
 from inhouse.wire.anthropic.refusals import refusal
 from inhouse.wire.decoding import UNREADABLE
 from inhouse.wire.sse import EventTooLargeError
@@ -149,9 +150,9 @@ class Anthropic:
         response = await self._ask(upstream, MESSAGES, encode, asked, params)
         try:
             events, reading = Events(response), Reading()
-            deltas = _deltas(upstream, events, reading, asked)
+            deltas = answered(upstream, events, reading, asked)
             if stops := watched_stops(params):
-                deltas = _stopped(deltas, Stops(stops))
+                deltas = stopped(deltas, Stops(stops))
             async with contextlib.aclosing(deltas):
                 async for delta in deltas:
                     yield delta
@@ -223,41 +224,3 @@ def _said(encode: Encode, habits: Habits) -> bytes:
         return encode(habits)
     except UnsayableError as error:
         raise unsayable(error) from None
-
-
-async def _deltas(
-    upstream: Upstream, events: Events, reading: Reading, prompt: str
-) -> AsyncGenerator[Delta]:
-    """Yield the deltas of an answer, the usage last; raises UpstreamError where it breaks off."""
-    while not reading.done and (found := await events.next()) is not None:
-        for event in found:
-            for delta in _read(upstream, reading, event, prompt):
-                yield delta
-    if not reading.finished:
-        raise broken_off(upstream)
-    if (usage := reading.finish()) is not None:
-        yield usage
-
-
-def _read(upstream: Upstream, reading: Reading, data: bytes, prompt: str) -> list[Delta]:
-    try:
-        return reading.event(data)
-    except UNREADABLE:
-        raise garbled(upstream, data) from None
-    except ReportedError as error:
-        raise refused(upstream, refusal(200, error.body), prompt, lambda _: "") from None
-
-
-async def _stopped(deltas: AsyncGenerator[Delta], stops: Stops) -> AsyncGenerator[Delta]:
-    """Yield an answer up to a stop sequence; whoever leaves there does not learn the usage."""
-    async with contextlib.aclosing(deltas):
-        async for delta in deltas:
-            text = stops.feed(delta.text) if delta.text else ""
-            if stops.done:
-                yield Delta(text=text, finish_reason="stop")
-                return
-            if delta.finish_reason is not None:
-                text += stops.finish()
-            shown = msgspec.structs.replace(delta, text=text)
-            if shown != Delta():
-                yield shown
