@@ -309,7 +309,8 @@ async def test_never_more_than_fifty_at_once_and_gently_one(openai: OpenAICompat
     async with Lying() as upstream:
         report = await probe(subject(deployment(upstream), openai), gentle=True)
         assert upstream.most == 1
-    assert [each.part for each in report.evidence.skipped] == ["load"]
+    assert report.evidence.load is not None
+    assert [each.requests for each in report.evidence.load] == [3, 0, 0]
 
 
 async def test_an_upstream_that_is_not_there(openai: OpenAICompatible) -> None:

@@ -30,17 +30,31 @@ TOLERATED = 0.2
 
 async def measure(subject: Subject, evidence: Evidence) -> tuple[Level, ...] | Skipped:
     """Ask with growing concurrency, as far as the deployment allows and bears."""
+    return await _levels(subject, evidence, most=LEVELS[-1][0])
+
+
+async def alone(subject: Subject, evidence: Evidence) -> tuple[Level, ...] | Skipped:
+    """Ask one request after another."""
+    return await _levels(subject, evidence, most=1)
+
+
+async def _levels(
+    subject: Subject, evidence: Evidence, *, most: int
+) -> tuple[Level, ...] | Skipped:
     answers = [each for each in (evidence.completion, evidence.chat) if each and not each.error]
     if not answers:
         return Skipped("It answers nothing.")
     loading = _Loading(subject, chats=answers[0] is evidence.chat)
     limit, made = subject.deployment.max_concurrent, list[Level]()
     for concurrent, seconds in LEVELS:
-        if limit is not None and concurrent > limit:
+        why = ""
+        if concurrent > most:
+            why = "A gentle probe leaves it out."
+        elif limit is not None and concurrent > limit:
             why = f"The deployment allows {limit} requests at once."
-            made.append(Level(concurrent=concurrent, requests=0, why=why))
         elif made and _strained(made[-1]):
             why = "Left out, since fewer requests at once were too many already."
+        if why:
             made.append(Level(concurrent=concurrent, requests=0, why=why))
         else:
             made.append(await loading.level(concurrent, seconds))

@@ -82,6 +82,8 @@ PARTS = (
     Part("cancelling", "cancellation", 20.0, cancelling.measure),
     Part("load", "load", 38.0, load.measure),
 )
+GENTLE = (*PARTS[:-1], Part("load", "speed", 10.0, load.alone))
+"""The parts of a gentle probe: never more than one request at once."""
 
 
 async def probe(
@@ -91,22 +93,21 @@ async def probe(
     seconds: float = LIMIT,
     progress: Progress = lambda _share, _doing: None,
 ) -> Report:
-    """Measure, and judge; `gentle` leaves the load out. Cancelling it hangs up everywhere.
+    """Measure, and judge; a `gentle` probe never asks twice at once.
 
-    Upstreams' failures are evidence: nothing is raised for them.
+    Upstreams' failures are evidence: nothing is raised for them. Cancelling it hangs up everywhere.
     """
     at, began = time.time(), time.monotonic()
     end = began + seconds - min(CLOSING, seconds / 2)
     evidence = Evidence(asked=_asked(subject))
     evidence = await _warmed(subject, evidence, end, progress)
-    for number, part in enumerate(PARTS):
-        progress(number / len(PARTS), part.doing)
-        if part.name == "load" and gentle:
-            evidence = _skip(evidence, part.name, "A gentle probe leaves it out.")
-        elif evidence.connection is not None and evidence.connection.error:
+    parts = GENTLE if gentle else PARTS
+    whole = sum(part.seconds for part in parts)
+    for number, part in enumerate(parts):
+        if evidence.connection is not None and evidence.connection.error:
             break
-        else:
-            evidence = await _measured(part, subject, evidence, end)
+        progress(sum(each.seconds for each in parts[:number]) / whole, part.doing)
+        evidence = await _measured(part, subject, evidence, end)
     # What the first answers taught may have changed how it is asked.
     evidence = msgspec.structs.replace(evidence, asked=_asked(subject))
     return Report(
