@@ -30,15 +30,16 @@ notes, progress and errors to standard error. Colours are used at a terminal onl
 | 2 | the call itself was wrong |
 | 130 | Ctrl-C |
 
-Commands about deployments, routes, keys, settings, revisions and traces open the store that the
-configuration names: they run on a host of the gateway, whether it runs or not, and it takes their
-changes over within seconds. The account that runs a command is the author in the revision.
+Commands about deployments, teams, routes, keys, settings, revisions and traces open the store that
+the configuration names: they run on a host of the gateway, whether it runs or not, and it takes
+their changes over within seconds. The account that runs a command is the author in the revision.
 `complete`, `generate` and `chat` ask a running gateway over HTTP: the one at `INHOUSE_URL`, by
 default at the configured host and port, with the key in `INHOUSE_API_KEY`.
 
 ## Completion in the shell
 
-Commands, options, and the names of deployments, features, families, keys and settings complete:
+Commands, options, and the names of deployments, features, families, teams, keys and settings
+complete:
 
     eval "$(_INHOUSE_COMPLETE=bash_source inhouse)"      # bash, in ~/.bashrc
     eval "$(_INHOUSE_COMPLETE=zsh_source inhouse)"       # zsh, in ~/.zshrc

@@ -39,8 +39,11 @@ def test_a_deployment_is_added_shown_routed_and_removed(call: Call, read: Read) 
         "endpoint": "http://127.0.0.1:1/v1",
         "has_api_key": False,
         "options": {},
+        "deadlines": {},
+        "max_concurrent": None,
         "serves": ["completion"],
         "declared": False,
+        "probe": None,
     }
     refused = call("deployments", "remove", "codestral", status=1).stderr
     assert "still serves the route 'completion'" in refused
@@ -183,6 +186,11 @@ def test_settings_change_and_go_back(call: Call, read: Read) -> None:
     )
     assert read("settings", "list")["completion_max_tokens"]["value"] == 64
     assert read("settings", "reset", "completion_max_tokens") == {"completion_max_tokens": 128}
+    assert call("settings", "set", "completion_superseding", "false").stdout == (
+        "completion_superseding = false\n"
+    )
+    assert read("settings", "list")["completion_superseding"]["value"] is False
+    call("settings", "set", "completion_superseding", "0", status=1)
     call("settings", "set", "completion_max_tokens", "many", status=2)
     call("settings", "set", "completion_max_tokens", "0", status=1)
     assert "did you mean" in call("settings", "set", "completion_tokens", "1", status=1).stderr

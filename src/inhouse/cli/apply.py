@@ -36,8 +36,9 @@ from inhouse.cli.registry import author, opened_with, show_changes
 def command(file: Path | None, listing: Path, plan: bool, prune: bool, as_json: bool) -> None:
     """Create and update what FILE lists, as one revision.
 
-    FILE is TOML with the sections [[deployments]], [[routes]], [[keys]] and [settings], written as
-    in inhouse.toml. Unlike entries that inhouse.toml declares, these can be changed elsewhere.
+    FILE is TOML with the sections [[deployments]], [[teams]], [[routes]], [[keys]] and [settings],
+    written as in inhouse.toml. Unlike entries that inhouse.toml declares, these can be changed
+    elsewhere.
     """
     configured = config.load(file)
     entries = config.load_entries(listing)

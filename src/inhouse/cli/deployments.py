@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 import msgspec
 
 from inhouse import config
-from inhouse.cli import names, output, testing
+from inhouse.cli import arguments, described, names, output, probing, testing
 from inhouse.cli.command import Group, json_option
 from inhouse.cli.registering import checked
 from inhouse.cli.registry import author, deployment, opened, opened_with
 from inhouse.cli.secrets import WHERE, secret_reference
-from inhouse.core.catalog import Catalog, Deployment
+from inhouse.core.catalog import Deployment
+from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.core.secret import Secret
 from inhouse.errors import ConflictError
-
-
-def _options(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
-    """Take ``NAME=VALUE`` apart; a value that reads as JSON is one, any other is a string."""
-    found: dict[str, Any] = {}
-    for each in given:
-        name, equals, text = each.partition("=")
-        if not equals or not name:
-            raise click.BadParameter("write NAME=VALUE, as in ca_file=/etc/ssl/our-ca.pem.")
-        try:
-            found[name] = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeEncodeError):
-            found[name] = text
-    return found
 
 
 @click.group(
@@ -54,6 +41,9 @@ def command() -> None:
         "    --api-key env:VLLM_API_KEY",
         "inhouse deployments add ours --family repository-index \\",
         "    --endpoint /srv/code --identifier repository/index",
+        "inhouse deployments add small --family qwen-coder \\",
+        "    --endpoint http://127.0.0.1:8001/v1 --identifier custom_openai/small \\",
+        "    --max-concurrent 32 --deadline first_token=2 --deadline total=10",
     ],
 )
 @click.argument("name")
@@ -80,13 +70,31 @@ def command() -> None:
 @click.option(
     "--option",
     "options",
-    callback=_options,
+    callback=arguments.pairs,
     multiple=True,
     metavar="NAME=VALUE",
     help="A setting of the provider, such as ca_file=PATH; may be repeated.",
 )
 @click.option(
+    "--deadline",
+    "deadlines",
+    callback=arguments.deadlines,
+    multiple=True,
+    metavar="PHASE=SECONDS",
+    help="A time limit that goes before the settings'; PHASE is connect, first_token,"
+    " between_tokens or total. May be repeated.",
+)
+@click.option(
+    "--max-concurrent",
+    type=click.IntRange(1, 65536),
+    metavar="N",
+    help="Requests that it gets at once from one process of the gateway; others wait.",
+)
+@click.option(
     "--replace", is_flag=True, help="Replace the deployment NAME; without --api-key its key stays."
+)
+@click.option(
+    "--probe", is_flag=True, help="Measure at once what it can do, in at most three minutes."
 )
 @json_option
 @click.pass_obj
@@ -98,10 +106,13 @@ def add(
     endpoint: str,
     api_key: Secret | None,
     options: dict[str, Any],
+    deadlines: DeadlineOverrides,
+    max_concurrent: int | None,
     replace: bool,
+    probe: bool,
     as_json: bool,
 ) -> None:
-    """Register a model under NAME. Asks the upstream nothing: 'test' does that."""
+    """Register a model under NAME. Asks the upstream nothing: 'test' and 'probe' do that."""
     wanted = Deployment(
         name=name,
         family=family,
@@ -109,6 +120,8 @@ def add(
         endpoint=endpoint,
         api_key=api_key or Secret(),
         options=options,
+        deadlines=deadlines,
+        max_concurrent=max_concurrent,
     )
     configured = config.load(file)
     (wanted,) = checked(configured, [wanted])
@@ -123,12 +136,17 @@ def add(
         registry.put_deployment(wanted, author=author())
         catalog = registry.snapshot()
     if as_json:
-        output.json(_view(catalog, catalog.deployments[name]))
+        shown_probe = probing.after_adding(configured, name, show=False) if probe else {}
+        output.json(described.view(catalog, catalog.deployments[name]) | shown_probe)
         return
     click.echo(f"The deployment '{name}' is {'added' if known is None else 'replaced'}.")
     shown = f"'{name}'" if " " in name else name
+    if probe:
+        probing.after_adding(configured, name, show=True)
+    else:
+        output.note(f"What can it do? inhouse deployments probe {shown}")
     output.note(f"Does it work?   inhouse deployments test {shown}")
-    if not _serves(catalog, name):
+    if not described.serves(catalog, name):
         output.note(f"Let it serve:   inhouse routes set completion {shown}")
 
 
@@ -141,7 +159,7 @@ def listed(file: Path | None, as_json: bool) -> None:
         catalog = registry.snapshot()
     found = sorted(catalog.deployments.values(), key=lambda each: each.name)
     if as_json:
-        output.json([_view(catalog, each) for each in found])
+        output.json([described.view(catalog, each) for each in found])
         return
     rows = [
         (
@@ -150,7 +168,7 @@ def listed(file: Path | None, as_json: bool) -> None:
             each.identifier,
             each.endpoint,
             "set" if each.api_key else "",
-            ", ".join(_serves(catalog, each.name)),
+            ", ".join(described.serves(catalog, each.name)),
         )
         for each in found
     ]
@@ -166,25 +184,16 @@ def listed(file: Path | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(file: Path | None, name: str, as_json: bool) -> None:
-    """Show the deployment NAME, all but its key."""
+    """Show the deployment NAME, all but its key, and what its last probe found."""
     with opened(file) as registry:
         catalog = registry.snapshot()
+        report = probing.last(registry, name)
     found = deployment(catalog, name)
     if as_json:
-        output.json(_view(catalog, found))
+        output.json(described.view(catalog, found) | probing.view(report, found))
         return
-    output.facts(
-        [
-            ("name", found.name),
-            ("family", found.family),
-            ("identifier", found.identifier),
-            ("endpoint", found.endpoint or "-"),
-            ("api key", "set" if found.api_key else "none"),
-            *((f"option {key}", str(value)) for key, value in _options_shown(found).items()),
-            ("serves", ", ".join(_serves(catalog, name)) or "nothing yet"),
-            ("declared", "in inhouse.toml" if found.declared else "no"),
-        ]
-    )
+    output.facts(described.facts(catalog, found))
+    probing.show_last(report, found)
 
 
 @command.command(
@@ -212,6 +221,9 @@ def test(file: Path | None, name: str, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
+command.add_command(probing.command)
+
+
 @command.command("remove", examples=["inhouse deployments remove codestral"])
 @click.argument("name", shell_complete=names.deployments)
 @json_option
@@ -226,30 +238,3 @@ def remove(file: Path | None, name: str, as_json: bool) -> None:
         return
     click.echo(f"The deployment '{name}' is removed.")
     output.note(f"Bring it back with: inhouse revisions rollback {before}")
-
-
-def _serves(catalog: Catalog, name: str) -> list[str]:
-    """Name the features whose own route lists the deployment."""
-    return [feature.value for feature, route in catalog.routes.items() if name in route.deployments]
-
-
-def _options_shown(found: Deployment) -> dict[str, Any]:
-    """Return the options without the values of headers, which may be keys."""
-    headers = found.options.get("headers")
-    if not isinstance(headers, dict):
-        return found.options
-    hidden = dict.fromkeys(cast("dict[str, Any]", headers), "(set)")
-    return {**found.options, "headers": hidden}
-
-
-def _view(catalog: Catalog, found: Deployment) -> dict[str, Any]:
-    return {
-        "name": found.name,
-        "family": found.family,
-        "identifier": found.identifier,
-        "endpoint": found.endpoint,
-        "has_api_key": bool(found.api_key),
-        "options": _options_shown(found),
-        "serves": _serves(catalog, found.name),
-        "declared": found.declared,
-    }

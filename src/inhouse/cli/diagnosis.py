@@ -197,12 +197,12 @@ def routes(catalog: Catalog, families: Families) -> Iterator[Check]:
             yield ok(name, f"Served by {', '.join(route.deployments)}.")
 
 
-def unfit(catalog: Catalog, families: Families, feature: Feature) -> list[str]:
+def unfit(catalog: Catalog, families: Families, feature: Feature, team: str = "") -> list[str]:
     """Return the deployments of a feature's route whose family is not made for it.
 
     An unknown family fails the deployment's own checks.
     """
-    route = catalog.route(feature)
+    route = catalog.route(feature, team)
     served = [catalog.deployments[each] for each in (route.deployments if route else ())]
     return [
         each.name

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
+from msgspec import UNSET
 
-from inhouse.cli import names, output
+from inhouse.cli import arguments, names, output
 from inhouse.cli.command import Group, json_option
 from inhouse.cli.registry import author, opened
-from inhouse.core.catalog import ApiKey, Feature, Role
+from inhouse.core.catalog import ApiKey, Catalog, Feature, Role
 from inhouse.core.naming import did_you_mean
+from inhouse.store import KeyChange
 
 ROLES = {
     Role.ADMIN: "everything",
@@ -25,7 +28,7 @@ ROLES = {
     examples=["inhouse keys create ada --role developer", "inhouse keys list"],
 )
 def command() -> None:
-    """Create, list and revoke the API keys that callers show.
+    """Create, list, change and revoke the API keys that callers show.
 
     Of a key only a digest is kept, so it is shown once: when it is created.
     """
@@ -36,6 +39,8 @@ def command() -> None:
     examples=[
         "inhouse keys create ada --role developer",
         "inhouse keys create ci --role developer --model completion",
+        "inhouse keys create ada --role developer --team payments \\",
+        "    --requests-per-minute 300 --tokens-per-minute 200000",
         "export INHOUSE_API_KEY=$(inhouse keys create me --role developer)",
     ],
 )
@@ -54,20 +59,32 @@ def command() -> None:
     shell_complete=names.models,
     help="A feature or deployment that the key may use; may be repeated. None: all.",
 )
+@click.option("--team", default="", metavar="NAME", shell_complete=names.teams, help="Its team.")
+@arguments.limit_options
 @json_option
 @click.pass_obj
-def create(file: Path | None, name: str, role: str, models: tuple[str, ...], as_json: bool) -> None:
+def create(
+    file: Path | None,
+    name: str,
+    role: str,
+    models: tuple[str, ...],
+    team: str,
+    requests_per_minute: int | None,
+    tokens_per_minute: int | None,
+    as_json: bool,
+) -> None:
     """Create an API key and print it: the key on standard output, all else beside it."""
+    limits = arguments.limits(requests_per_minute, tokens_per_minute)
     with opened(file) as registry:
-        key = registry.create_key(name, Role(role), models, author=author())
-        known = {*Feature, *registry.snapshot().deployments}
+        key = registry.create_key(
+            name, Role(role), models, author=author(), team=team, limits=limits
+        )
+        catalog = registry.snapshot()
     if as_json:
-        output.json({"name": name, "role": role, "models": models, "key": key.reveal()})
+        shown = _view(_key(catalog, name))
+        output.json({**shown, "key": key.reveal()})
         return
-    for model in models:
-        if model not in known:
-            hint = did_you_mean(model, sorted(known)) or "."
-            output.note(f"There is no feature or deployment '{model}' yet{hint}")
+    _remark(catalog, models)
     output.note(f"The key '{name}' ({role}) is shown this once; put it where its holder finds it.")
     click.echo(key.reveal())
 
@@ -87,16 +104,74 @@ def show(file: Path | None, as_json: bool) -> None:
             key.name,
             key.role.value,
             ", ".join(key.models) or "all",
+            key.team,
+            output.limit(key.limits.requests_per_minute),
+            output.limit(key.limits.tokens_per_minute),
             output.when(key.created_at),
             "inhouse.toml" if key.declared else "",
         )
         for key in keys
     ]
     output.table(
-        ["NAME", "ROLE", "MODELS", "CREATED", "DECLARED IN"],
+        ["NAME", "ROLE", "MODELS", "TEAM", "REQUESTS/MIN", "TOKENS/MIN", "CREATED", "DECLARED IN"],
         rows,
         empty="There are no keys yet. Make one with: inhouse keys create NAME --role developer",
     )
+
+
+@command.command(
+    "set",
+    examples=[
+        "inhouse keys set ada --team payments --tokens-per-minute 500000",
+        "inhouse keys set ada --no-team --requests-per-minute none",
+        "inhouse keys set ci --model completion --model chat",
+    ],
+)
+@click.argument("name", shell_complete=names.keys)
+@click.option("--team", metavar="NAME", shell_complete=names.teams, help="Put it into this team.")
+@click.option("--no-team", is_flag=True, help="Take it out of its team.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=names.models,
+    help="A feature or deployment that the key may use from now on, and no other; may be repeated.",
+)
+@click.option("--all-models", is_flag=True, help="Let it use every model.")
+@arguments.limit_options
+@json_option
+@click.pass_obj
+def put(
+    file: Path | None,
+    name: str,
+    team: str | None,
+    no_team: bool,
+    models: tuple[str, ...],
+    all_models: bool,
+    requests_per_minute: int | None,
+    tokens_per_minute: int | None,
+    as_json: bool,
+) -> None:
+    """Change the team, the models or the limits of the key NAME; what is left out stays."""
+    if (team is not None and no_team) or (models and all_models):
+        raise click.UsageError("--no-team goes without --team, and --all-models without --model.")
+    change = KeyChange(
+        team="" if no_team else UNSET if team is None else team,
+        models=models if models or all_models else UNSET,
+        requests_per_minute=arguments.changed(requests_per_minute),
+        tokens_per_minute=arguments.changed(tokens_per_minute),
+    )
+    if change == KeyChange():
+        raise click.UsageError("Say what to change: a team, models or a limit.")
+    with opened(file) as registry:
+        registry.change_key(name, change, author=author())
+        catalog = registry.snapshot()
+    if as_json:
+        output.json(_view(_key(catalog, name)))
+        return
+    _remark(catalog, models)
+    click.echo(f"The key '{name}' is changed.")
 
 
 @command.command("revoke", examples=["inhouse keys revoke ada"])
@@ -113,11 +188,27 @@ def revoke(file: Path | None, name: str, as_json: bool) -> None:
         click.echo(f"The key '{name}' is revoked.")
 
 
+def _remark(catalog: Catalog, models: Iterable[str]) -> None:
+    """Say which models a key names that are not there."""
+    known = {*Feature, *catalog.deployments}
+    for model in models:
+        if model not in known:
+            hint = did_you_mean(model, sorted(known)) or "."
+            output.note(f"There is no feature or deployment '{model}' yet{hint}")
+
+
+def _key(catalog: Catalog, name: str) -> ApiKey:
+    return next(key for key in catalog.keys.values() if key.name == name)
+
+
 def _view(key: ApiKey) -> dict[str, object]:
     return {
         "name": key.name,
         "role": key.role,
         "models": key.models,
+        "team": key.team,
+        "requests_per_minute": key.limits.requests_per_minute,
+        "tokens_per_minute": key.limits.tokens_per_minute,
         "declared": key.declared,
         "created_at": key.created_at,
     }

@@ -43,6 +43,11 @@ def keys(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Comple
     return _starting((key.name for key in _catalog(ctx).keys.values()), incomplete)
 
 
+def teams(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a team."""
+    return _starting(_catalog(ctx).teams, incomplete)
+
+
 def models(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete what a caller can ask for: a feature or a deployment."""
     known = [*(each.value for each in Feature), *_catalog(ctx).deployments]

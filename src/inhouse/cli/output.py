@@ -88,6 +88,11 @@ def when(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
+def limit(units: int | None) -> str:
+    """Return what may be asked in a minute."""
+    return "no limit" if units is None else f"{units:,}".replace(",", " ")
+
+
 def plain(text: str) -> str:
     """Return text without the control characters by which it could command a terminal."""
     return "".join(each for each in text if each.isprintable() or each in "\n\t")

@@ -31,7 +31,8 @@ SECTIONS = {
     "Decide what serves what": {
         "deployments": "Models at upstreams: add, list, show, test, remove.",
         "routes": "Which deployments serve a feature: set, list, disable, inherit.",
-        "keys": "Callers' API keys: create, list, revoke.",
+        "teams": "Keys that share limits: create, list, show, set, remove.",
+        "keys": "Callers' API keys: create, list, set, revoke.",
         "settings": "Limits and timeouts: list, set, reset.",
         "families": "What is known of model families: list, show.",
         "apply": "Bring the registry to what a file lists.",

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from inhouse import config
 from inhouse.cli import output
-from inhouse.core.catalog import Catalog, Deployment
+from inhouse.core.catalog import Catalog, Deployment, Team
 from inhouse.core.naming import did_you_mean
 from inhouse.errors import InhouseError, NotFoundError
 from inhouse.store import Change, Registry
@@ -63,6 +63,15 @@ def deployment(catalog: Catalog, name: str) -> Deployment:
     if found is None:
         hint = did_you_mean(name, catalog.deployments) or "; 'inhouse deployments list' shows all."
         raise NotFoundError(f"There is no deployment '{name}'{hint}", param="name")
+    return found
+
+
+def team(catalog: Catalog, name: str) -> Team:
+    """Return a team; raises `NotFoundError` with the nearest name."""
+    found = catalog.teams.get(name)
+    if found is None:
+        hint = did_you_mean(name, catalog.teams) or "; 'inhouse teams list' shows all."
+        raise NotFoundError(f"There is no team '{name}'{hint}", param="name")
     return found
 
 

@@ -50,7 +50,7 @@ def show(file: Path | None, as_json: bool) -> None:
         )
         return
     rows = [
-        (name, f"{getattr(settings, name):g}", f"{default:g}", text)
+        (name, _written(getattr(settings, name)), _written(default), text)
         for name, (default, text) in described.items()
     ]
     output.table(["SETTING", "VALUE", "DEFAULT", "MEANING"], rows, empty="")
@@ -68,12 +68,14 @@ def show(file: Path | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def put(file: Path | None, name: str, value: str, as_json: bool) -> None:
-    """Set NAME to VALUE."""
+    """Set NAME to VALUE: a number, or true or false."""
     try:
-        number = msgspec.json.decode(value, type=int | float)
+        given = msgspec.json.decode(value, type=int | float | bool)
     except (msgspec.DecodeError, UnicodeEncodeError):
-        raise click.BadParameter(f"'{value}' is not a number.", param_hint="VALUE") from None
-    _change(file, {name: number}, as_json=as_json)
+        raise click.BadParameter(
+            f"'{value}' is not a number, nor true or false.", param_hint="VALUE"
+        ) from None
+    _change(file, {name: given}, as_json=as_json)
 
 
 @command.command("reset", examples=["inhouse settings reset completion_max_tokens"])
@@ -94,4 +96,9 @@ def _change(file: Path | None, values: Mapping[str, Any], *, as_json: bool) -> N
         output.json(found)
         return
     for name, value in found.items():
-        click.echo(f"{name} = {value:g}")
+        click.echo(f"{name} = {_written(value)}")
+
+
+def _written(value: float | bool) -> str:
+    """Return a value as `set` takes it."""
+    return f"{value}".lower() if isinstance(value, bool) else f"{value:g}"

@@ -49,6 +49,7 @@ def command() -> None:
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), metavar="N", default=20, show_default=True)
 @click.option("--caller", metavar="KEY", shell_complete=names.keys, help="Of this key only.")
+@click.option("--team", metavar="NAME", shell_complete=names.teams, help="Of this team only.")
 @click.option("--model", metavar="NAME", shell_complete=names.models, help="Asked as this only.")
 @click.option("--feature", type=click.Choice([each.value for each in Feature]))
 @click.option("--outcome", type=click.Choice([each.value for each in Outcome]))
@@ -60,6 +61,7 @@ def listed(
     file: Path | None,
     limit: int,
     caller: str | None,
+    team: str | None,
     model: str | None,
     feature: str | None,
     outcome: str | None,
@@ -70,6 +72,7 @@ def listed(
     """List requests, the newest first."""
     wanted = Filter(
         caller=caller,
+        team=team,
         model=model,
         feature=feature,
         outcome=Outcome(outcome) if outcome else None,
