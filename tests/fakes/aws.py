@@ -129,13 +129,12 @@ def _check_clock(stamp: str) -> None:
 class FakeSts(Server):
     """Assumes any role of `ACCOUNT` for whoever has `source`; each time with other keys.
 
-    They are added to `known`, and live for `lifetime`.
+    They are added to `known`, and live for an hour.
     """
 
     def __init__(self, known: dict[str, Known]) -> None:
         super().__init__(self._assume)
         self.source = {KEY_ID: Known(SECRET)}
-        self.lifetime = timedelta(hours=1)
         self.asked: list[dict[str, str]] = []
         self._known = known
 
@@ -153,7 +152,7 @@ class FakeSts(Server):
             body = f"<ErrorResponse><Error><Type>Sender</Type>{said}</Error></ErrorResponse>"
             await exchange.answer(error.status, body.encode(), "text/xml")
             return
-        issued = issue(self._known, len(self.asked), self.lifetime)
+        issued = issue(self._known, len(self.asked), timedelta(hours=1))
         keys = (
             f"<AccessKeyId>{issued['AccessKeyId']}</AccessKeyId>"
             f"<SecretAccessKey>{issued['SecretAccessKey']}</SecretAccessKey>"
@@ -172,25 +171,22 @@ class FakeSts(Server):
 class FakeContainer(Server):
     """Hands out keys as a container's agent does; each time others, which `known` then has.
 
-    `lifetime` is that of the next keys. A `gate` holds answers back until it is set.
+    A `gate` holds answers back until it is set. `stale` ones have expired, though they do not say so.
     """
 
     def __init__(self, known: dict[str, Known]) -> None:
         super().__init__(self._issue)
-        self.lifetime = timedelta(hours=6)
         self.issued = 0
         self.gate = asyncio.Event()
         self.gate.set()
-        self.broken = False
+        self.stale = False
         self._known = known
 
     async def _issue(self, exchange: Exchange) -> None:
         await self.gate.wait()
-        if self.broken:
-            await exchange.answer(400, b"{}")
-            return
         self.issued += 1
-        issued = issue(self._known, self.issued, self.lifetime)
+        issued = issue(self._known, self.issued, timedelta(hours=6))
+        self._known[issued["AccessKeyId"]].expired = self.stale
         await exchange.answer(200, json.dumps(issued).encode())
 
 

@@ -41,14 +41,18 @@ async def test_answers_whole_and_streamed() -> None:
 
 
 async def test_calls_tools_and_thinks() -> None:
-    async with FakeAnthropic() as server, client(server) as asking, asking.messages.stream(
-        model=MODEL,
-        max_tokens=2000,
-        messages=HELLO,
-        tools=[TOOL],
-        tool_choice={"type": "tool", "name": "read"},
-        thinking={"type": "enabled", "budget_tokens": 1024},
-    ) as stream:
+    async with (
+        FakeAnthropic() as server,
+        client(server) as asking,
+        asking.messages.stream(
+            model=MODEL,
+            max_tokens=2000,
+            messages=HELLO,
+            tools=[TOOL],
+            tool_choice={"type": "tool", "name": "read"},
+            thinking={"type": "enabled", "budget_tokens": 1024},
+        ) as stream,
+    ):
         said = await stream.get_final_message()
     assert [block.type for block in said.content] == ["thinking", "tool_use"]
     assert said.content[1].type == "tool_use"

@@ -54,8 +54,8 @@ async def refused(ask: Callable[[], Any]) -> dict[str, Any]:
     def asking() -> dict[str, Any]:
         with pytest.raises(ClientError) as caught:
             ask()
-        response: Any = caught.value.response
-        return response
+        error: Any = caught.value
+        return error.response
 
     return await asyncio.to_thread(asking)
 

@@ -29,7 +29,8 @@ class Credentials:
         self._keys: Keys | None = None
         self._look_at = 0.0
         self._replaced_at: float | None = None
-        self._task: asyncio.Task[Keys] | None = None
+        self.renewing: asyncio.Task[Keys] | None = None
+        """What runs in the background."""
 
     async def keys(self, patience: float) -> Keys:
         """Return the keys to sign with, waiting at most `patience` seconds for the first.
@@ -55,7 +56,7 @@ class Credentials:
         if self._keys is not None and self._keys is not refused:
             return self._keys
         now = self._clock()
-        if self._task is None:
+        if self.renewing is None:
             if self._replaced_at is not None and now < self._replaced_at + PAUSE:
                 return refused
             self._replaced_at = now
@@ -63,19 +64,19 @@ class Credentials:
 
     async def aclose(self) -> None:
         """Wait for nobody; a thread that still asks ends by its own timeouts."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self.renewing is not None:
+            self.renewing.cancel()
+            await asyncio.gather(self.renewing, return_exceptions=True)
 
     def _begin(self, *, anew: bool) -> asyncio.Task[Keys]:
-        task = self._task
+        task = self.renewing
         if task is None:
-            task = self._task = asyncio.create_task(self._renew(None if anew else self._held))
+            task = self.renewing = asyncio.create_task(self._renew(None if anew else self._held))
             task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Keys]) -> None:
-        self._task = None
+        self.renewing = None
         if not task.cancelled():
             # Who waits is told; a failed renewal ahead of time is tried again at the next look.
             task.exception()

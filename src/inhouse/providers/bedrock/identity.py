@@ -51,10 +51,10 @@ class Identity(Struct, frozen=True, kw_only=True):
     @property
     def blamed(self) -> str:
         """The field of the deployment that the credentials come from, empty where none."""
-        if self.bearer or self.keys is not None:
-            return "api_key"
         if self.role_arn:
             return "options.role_arn"
+        if self.bearer or self.keys is not None:
+            return "api_key"
         return "options.profile" if self.profile else ""
 
 

@@ -1,7 +1,7 @@
 """AWS Signature Version 4 for one kind of request: a POST of JSON without a query.
 
-botocore signs anything, for 60 µs; a signing key that is derived once a day and a fixed set of
-headers bring that below 10 µs. Tests compare every signature with botocore's.
+botocore signs anything, for 95 µs; a signing key that is derived once a day and a fixed set of
+headers bring that to 12 µs, and the rest is the hash of the body. Tests compare with botocore.
 """
 
 from __future__ import annotations
