@@ -64,12 +64,13 @@ def _per_minute(_: click.Context, __: click.Parameter, given: str | None) -> int
 
 def limit_options(command: Decorated) -> Decorated:
     """Add ``--requests-per-minute`` and ``--tokens-per-minute``."""
-    for unit in ("tokens", "requests"):
+    texts = {"tokens": "Tokens, asked and answered,", "requests": "Requests"}
+    for unit, text in texts.items():
         command = click.option(
             f"--{unit}-per-minute",
             callback=_per_minute,
             metavar="N",
-            help=f"{unit.capitalize()} that may be asked in a minute; 'none' for no limit.",
+            help=f"{text} in a minute; 'none' for no limit.",
         )(command)
     return command
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from sqlalchemy import Connection, case, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -9,6 +11,8 @@ from inhouse.store.database import Database
 from inhouse.store.tables import minute_counts
 
 COUNTS = minute_counts.c
+KEPT_MINUTES = 10
+"""More than clocks of several machines differ."""
 
 
 class Counters:
@@ -56,10 +60,11 @@ class Counters:
                 .values(granted=case((less > 0, less), else_=0))
             )
 
-    def prune(self, minute: int) -> int:
-        """Remove the counts of all minutes before `minute`, and return how many."""
+    def prune(self, minutes: int = KEPT_MINUTES) -> int:
+        """Remove the counts of minutes that are longer ago, and return how many."""
+        oldest = int(time.time() // 60) - minutes
         with self._database.writing() as connection:
-            return connection.execute(delete(minute_counts).where(COUNTS.minute < minute)).rowcount
+            return connection.execute(delete(minute_counts).where(COUNTS.minute < oldest)).rowcount
 
     def _add(self, connection: Connection, subject: str, minute: int, units: int) -> int:
         """Add units to a count, lock it, and return what it is then."""
