@@ -126,8 +126,8 @@ class FakeOpenAI(Server):
         if fault is not None:
             await self._refuse(exchange, *fault)
             return
-        words, finish_reason = _words(body)
-        usage = {"prompt_tokens": _prompt_tokens(body), "completion_tokens": len(words)}
+        words, finish_reason = words_of(body)
+        usage = {"prompt_tokens": prompt_tokens_of(body), "completion_tokens": len(words)}
         if not body.get("stream"):
             await self._whole(exchange, "".join(words), finish_reason, usage, chat=chat)
             return
@@ -193,7 +193,7 @@ class FakeOpenAI(Server):
             return 400, "messages or prompt missing", "BadRequestError"
         if (body.get("max_tokens") or 0) < 0:
             return 400, "max_tokens must be at least 1", "BadRequestError"
-        if self.dialect.refuses_overflow and _prompt_tokens(body) > self.window:
+        if self.dialect.refuses_overflow and prompt_tokens_of(body) > self.window:
             return (
                 400,
                 f"This model's maximum context length is {self.window} tokens.",
@@ -255,12 +255,12 @@ def count_tokens(text: str) -> int:
     return len(text.split())
 
 
-def _prompt_tokens(body: dict[str, Any]) -> int:
+def prompt_tokens_of(body: dict[str, Any]) -> int:
     said = body.get("prompt") or " ".join(str(each["content"]) for each in body["messages"])
     return count_tokens(said)
 
 
-def _words(body: dict[str, Any]) -> tuple[list[str], str]:
+def words_of(body: dict[str, Any]) -> tuple[list[str], str]:
     """Return what is generated and why it ends, as ``stop`` and ``max_tokens`` ask."""
     wanted = body.get("max_tokens") or body.get("max_completion_tokens") or 16
     words: list[str] = []

@@ -21,7 +21,7 @@ _AZURE = re.compile(
     r"\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)\Z"
     r"|\.api\.cognitive\.(?:microsoft\.(?:com|us)|azure\.cn)\Z"
 )
-_PORTAL = re.compile(r"(?:\A|\.)(?:portal|oai|ai|ms\.portal)\.azure\.(?:com|us|cn)\Z")
+_PORTAL = re.compile(r"\A(?:portal|ms\.portal|oai|ai)\.azure\.(?:com|us|cn)\Z")
 _ROUTE = re.compile(r"/(?:chat/completions|completions|embeddings|models|responses)\Z")
 
 

@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from inhouse.core.catalog import Deployment
 from inhouse.core.deadlines import Deadlines
-from inhouse.core.ports import ProviderContext
+from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.requests import Params
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.providers.connecting import Connecting, HttpOptions
 from inhouse.providers.openai_compatible.azure.tokens import Token
-from inhouse.transport import Response, Transport
+from inhouse.transport import Response, Transport, split
 from inhouse.wire.decoding import UNREADABLE
 from inhouse.wire.openai.refusals import quote, retry_after
 
@@ -73,7 +73,11 @@ class Issuer:
         *,
         direct: bool = False,
     ) -> None:
-        """Send `headers` with each request; `direct` means through no proxy."""
+        """Send `headers` with each request.
+
+        `direct` is for a machine's own platform, whose address the environment tells: it is asked
+        through no proxy, and may be link-local.
+        """
         # The upstream's own headers and client certificate are none of the issuer's business.
         mine = HttpOptions(
             ca_file=options.ca_file,
@@ -83,7 +87,9 @@ class Issuer:
         self._connecting = Connecting(deployment, mine, context, base)
         self._transport = transport
         self.place = self._connecting.place
-        self.endpoints = self._connecting.endpoints
+        _, host, port, _ = split(base)
+        own = {(host.lower(), port)} if direct else set[Place]()
+        self.endpoints = self._connecting.endpoints | own
 
     async def ask(self, method: str, url: str, body: bytes = b"", headers: bytes = b"") -> Issued:
         """Return what the issuer answers; raises `UpstreamError` where it does not."""

@@ -68,7 +68,7 @@ class Tokens:
         if now - self._refused_at < RETRY_AFTER:
             return False
         self._refused_at = now
-        self._end = 0.0
+        self._value = ""
         return True
 
     async def aclose(self) -> None:
