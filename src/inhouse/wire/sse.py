@@ -21,7 +21,8 @@ class Decoder:
     def __init__(self, limit: int = LARGEST_EVENT) -> None:
         """Refuse events over `limit` bytes."""
         self._limit = limit
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._size = 0
         self._after_return = False
         self._first = True
 
@@ -35,11 +36,16 @@ class Decoder:
         if self._after_return or b"\r" in data:
             data = self._with_newlines(data)
         if self._rest:
-            data = self._rest + data
+            if b"\n\n" not in self._rest[-1][-1:] + data:
+                # Not joined yet: a long event in small pieces would be copied with each of them.
+                self._keep(data)
+                return []
+            data = b"".join((*self._rest, data))
+            self._rest.clear()
+            self._size = 0
         events = data.split(b"\n\n")
-        self._rest = events.pop()
-        if len(self._rest) > self._limit:
-            raise EventTooLargeError
+        if rest := events.pop():
+            self._keep(rest)
         found: list[bytes] = []
         for event in events:
             if event.startswith(b"data: ") and b"\n" not in event:
@@ -50,9 +56,16 @@ class Decoder:
 
     def finish(self) -> list[bytes]:
         """The stream has ended: return the data of an event whose blank line is missing."""
-        payload = self._payload(self._rest)
-        self._rest = b""
+        payload = self._payload(b"".join(self._rest))
+        self._rest.clear()
+        self._size = 0
         return [] if payload is None else [payload]
+
+    def _keep(self, rest: bytes) -> None:
+        self._rest.append(rest)
+        self._size += len(rest)
+        if self._size > self._limit:
+            raise EventTooLargeError
 
     def _with_newlines(self, data: bytes) -> bytes:
         if self._after_return and data.startswith(b"\n"):
