@@ -24,8 +24,9 @@ from inhouse.features.generation import Generation
 from inhouse.features.superseding import Superseding
 from inhouse.providers.loading import Providers
 from inhouse.records.log import Log
-from inhouse.records.metrics import Metrics
+from inhouse.records.metrics import Metrics, Standing
 from inhouse.records.records import Records
+from inhouse.routing.circuit import State
 from inhouse.routing.quotas import Quotas
 from inhouse.routing.readiness import Readiness
 from inhouse.routing.recovery import Recovery
@@ -59,6 +60,8 @@ class Gateway:
         self.log = log
         self._catalog = Catalog()
         self._callers: dict[str, Caller] = {}
+        self.probing: set[str] = set()
+        """Deployments that are being probed: one probe of each at a time."""
         self._egress = Policy.of(config.egress, config.proxies)
         self.providers = Providers(
             ProviderContext(
@@ -92,9 +95,9 @@ class Gateway:
         self.completion = Completion(asking, Superseding())
         self.generation = Generation(asking)
         self.chat = Chat(asking)
-        self.records = Records(
-            store=registry.traces, log=log, metrics=Metrics(version=inhouse.__version__)
-        )
+        metrics = Metrics(version=inhouse.__version__)
+        metrics.deployments(self._standing)
+        self.records = Records(store=registry.traces, log=log, metrics=metrics)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -195,6 +198,17 @@ class Gateway:
                 await self._quotas.aclose()
                 await self.providers.aclose()
 
+    def _standing(self) -> list[Standing]:
+        return [
+            Standing(
+                each.deployment.name,
+                each.queue.running,
+                each.queue.waiting,
+                each.circuit.state is not State.CLOSED,
+            )
+            for each in self.standings.known()
+        ]
+
     async def _follow(self) -> None:
         """Replace the snapshot when the registry's revision has moved on, here or elsewhere."""
         complained = False
@@ -211,14 +225,15 @@ class Gateway:
                 complained = True
 
     async def _prune(self) -> None:
-        """Remove traces that are older than the setting says, at start and then now and again."""
+        """Remove old traces and counts of minutes, at start and then now and again."""
         while True:
             try:
                 await asyncio.to_thread(
                     self.registry.traces.prune, self._catalog.settings.trace_days
                 )
+                await asyncio.to_thread(self.registry.counters.prune)
             except InhouseError as error:
-                self.log.failure("old traces not removed", why=str(error))
+                self.log.failure("old traces and counts not removed", why=str(error))
             await asyncio.sleep(PRUNE_EVERY)
 
 

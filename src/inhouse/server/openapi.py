@@ -11,7 +11,7 @@ import msgspec
 import inhouse
 from inhouse.server.api.operations import OPERATIONS
 from inhouse.server.exchange import Exchange
-from inhouse.server.operation import ErrorAnswer, Operation
+from inhouse.server.operation import LINES, ErrorAnswer, Operation
 from inhouse.server.router import Endpoint
 
 _ABOUT = """\
@@ -125,7 +125,8 @@ def _query(operation: Operation, components: dict[str, Any]) -> list[dict[str, A
 def _success(operation: Operation, reference: dict[int, Any]) -> dict[str, Any]:
     if operation.answer is None:
         return {"description": "Done."}
-    content = {"application/json": {"schema": reference[id(operation.answer)]}}
+    kind = LINES if operation.lines else "application/json"
+    content = {kind: {"schema": reference[id(operation.answer)]}}
     return {"description": "Done.", "content": content}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -10,9 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from inhouse.core.requests import Caller
+from inhouse.errors import InhouseError
 from inhouse.gateway import Gateway
 from inhouse.server import auth
-from inhouse.server.errors import Problem
+from inhouse.server.errors import Problem, problem
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
 from inhouse.wire.decoding import decode_json, invalid
@@ -50,6 +52,7 @@ class Operation(Struct, frozen=True, kw_only=True):
 
     `path` may hold variables in braces. `query`, `body` and `answer` are structs, None where there
     is none. `writes` asks for the role admin; reading is open to auditors too. `example` is a body.
+    With `lines`, `run` returns a generator of answers, sent as they come, one a line.
     """
 
     method: str
@@ -63,6 +66,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     status: int = 200
     writes: bool = False
     example: dict[str, Any] | None = None
+    lines: bool = False
 
     def endpoint(self) -> Endpoint:
         """Return the door itself."""
@@ -74,6 +78,10 @@ class Operation(Struct, frozen=True, kw_only=True):
             body = None if decoder is None else decode_json(await exchange.body(), decoder)
             query = None if self.query is None else _query(exchange.query, self.query)
             call = Call(exchange.gateway, caller, exchange.variables, body, query)
+            if self.lines:
+                await exchange.body()  # behind it, a hang-up is noticed
+                await _send_lines(exchange, await self.run(call))
+                return
             answer = await self.run(call)
             sent = b"" if self.answer is None else _encode(answer)
             await exchange.answer(sent, status=self.status, headers=UNCACHED)
@@ -82,6 +90,24 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 
 UNCACHED = ((b"cache-control", b"no-store"),)
+LINES = "application/x-ndjson"
+"""A JSON value a line."""
+
+
+async def _send_lines(exchange: Exchange, answers: AsyncGenerator[Any]) -> None:
+    """Send answers as they come; an error before the first has its status, later ones a line."""
+    async with contextlib.aclosing(answers):
+        line = _encode(await anext(answers))
+        await exchange.begin_stream(LINES.encode())
+        try:
+            await exchange.write(line + b"\n")
+            async for answer in answers:
+                await exchange.write(_encode(answer) + b"\n")
+            await exchange.end()
+        except InhouseError as error:
+            status, body = refusal(problem(error), exchange.recording.id)
+            exchange.recording.fail(error, status)
+            await exchange.end(body + b"\n")
 
 
 def refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:

@@ -260,12 +260,12 @@ def _unsupported(sentence: str) -> Reason:
 
 
 def _limited(sentence: str) -> Reason:
-    return Reason(Support.LIMITED, sentence)
+    return Reason(Support.LIMITED, sentence.rstrip())
 
 
 def _partial(sentence: str) -> Reason:
-    return Reason(Support.PARTIAL, sentence)
+    return Reason(Support.PARTIAL, sentence.rstrip())
 
 
 def _note(sentence: str) -> Reason:
-    return Reason(Support.FULL, sentence)
+    return Reason(Support.FULL, sentence.rstrip())

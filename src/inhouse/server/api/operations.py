@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inhouse.core.catalog import Settings
 from inhouse.families import Family
-from inhouse.server.api import keys, registry, routes, shapes, teams
+from inhouse.server.api import keys, probing, registry, routes, shapes, teams
 from inhouse.server.operation import Operation
 
 _EXAMPLE_DEPLOYMENT = {
@@ -72,6 +72,7 @@ OPERATIONS = (
         answer=shapes.CheckList,
         writes=True,
     ),
+    *probing.OPERATIONS,
     *teams.OPERATIONS,
     *routes.OPERATIONS,
     *keys.OPERATIONS,
