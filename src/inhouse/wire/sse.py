@@ -35,7 +35,7 @@ class Decoder:
         """
         if self._after_return or b"\r" in data:
             data = self._with_newlines(data)
-        if self._rest:
+        if self._rest and data:
             if b"\n\n" not in self._rest[-1][-1:] + data:
                 # Not joined yet: a long event in small pieces would be copied with each of them.
                 self._keep(data)
