@@ -18,6 +18,12 @@ from tests.fakes.http import Exchange, Request, Server
 ACCOUNT = "123456789012"
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
 SKEW = timedelta(minutes=5)
+CODES_OF_STS = {
+    "ExpiredTokenException": "ExpiredToken",
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "UnrecognizedClientException": "InvalidClientTokenId",
+}
+"""STS is older than Bedrock, and calls the same things otherwise."""
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(\w+)/(\d{8})/([\w-]+)/(\w+)/aws4_request,"
     r" ?SignedHeaders=([\w;-]+), ?Signature=([0-9a-f]{64})\Z"
@@ -148,7 +154,8 @@ class FakeSts(Server):
                 verified(exchange.request, "sts", self.source, "http")
             _check_role(fields["RoleArn"])
         except RefusedError as error:
-            said = f"<Code>{error.kind.removesuffix('Exception')}</Code><Message>{error}</Message>"
+            code = CODES_OF_STS.get(error.kind, error.kind)
+            said = f"<Code>{code}</Code><Message>{error}</Message>"
             body = f"<ErrorResponse><Error><Type>Sender</Type>{said}</Error></ErrorResponse>"
             await exchange.answer(error.status, body.encode(), "text/xml")
             return
@@ -171,7 +178,7 @@ class FakeSts(Server):
 class FakeContainer(Server):
     """Hands out keys as a container's agent does; each time others, which `known` then has.
 
-    A `gate` holds answers back until it is set. `stale` ones have expired, though they do not say so.
+    A `gate` holds answers back until it is set. Keys may be `stale`: expired, without saying so.
     """
 
     def __init__(self, known: dict[str, Known]) -> None:

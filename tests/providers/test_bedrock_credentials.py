@@ -185,6 +185,7 @@ async def test_credentials_have_as_long_as_a_first_token(
         "AWS credentials did not come within 0.01 s.",
     )
     container.gate.set()
+    await container.until(lambda: container.issued == 1)
 
 
 async def test_expired_keys_are_renewed_and_shown_once_more(

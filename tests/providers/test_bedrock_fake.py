@@ -190,6 +190,7 @@ async def test_exceptions_inside_of_a_stream(server: FakeBedrock) -> None:
         answer = client(server).converse_stream(modelId=CLAUDE, messages=TURNS)
         with pytest.raises(EventStreamError) as caught:
             list(answer["stream"])
+        answer["stream"].close()
         return str(caught.value)
 
     assert "Slow!" in await run(ask)

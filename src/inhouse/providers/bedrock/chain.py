@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Callable
 from typing import Any, Protocol, cast
@@ -142,13 +143,15 @@ def _assumed(session: Any, identity: Identity) -> _Credentials:
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": 2},
     )
-    sts = session.create_client("sts", region_name=identity.region, config=config)
     wanted = {"RoleArn": identity.role_arn, "RoleSessionName": identity.role_session_name}
     if identity.external_id:
         wanted["ExternalId"] = identity.external_id
 
     def assume() -> dict[str, str]:
-        found = sts.assume_role(**wanted)["Credentials"]
+        sts = session.create_client("sts", region_name=identity.region, config=config)
+        # Once an hour: a connection is not worth keeping.
+        with contextlib.closing(sts):
+            found = sts.assume_role(**wanted)["Credentials"]
         return {
             "access_key": found["AccessKeyId"],
             "secret_key": found["SecretAccessKey"],
@@ -189,7 +192,7 @@ def _refused(identity: Identity, said: dict[str, Any]) -> UpstreamError:
         what = "The credentials with which AWS is asked for others have expired. Renew them"
     elif code in {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}:
         param = "api_key" if identity.keys is not None else param
-        what = "AWS does not know the keys with which it is asked for the role's. Check them"
+        what = "AWS does not know the keys with which it is asked for others. Check them"
     else:
         what = "AWS refuses to hand out credentials"
     return UpstreamError(
