@@ -24,8 +24,7 @@ def failure(
 def opened(clock: Clock) -> Circuit:
     circuit = Circuit(clock)
     for _ in range(IN_A_ROW):
-        circuit.enter()
-        circuit.failed(failure())
+        circuit.failed(failure(), probe=circuit.enter())
     return circuit
 
 
@@ -79,8 +78,7 @@ def test_a_failed_probe_doubles_the_rest_up_to_a_limit() -> None:
     rests = [circuit.remaining]
     for _ in range(8):
         clock.now += circuit.remaining
-        circuit.enter()
-        circuit.failed(failure())
+        circuit.failed(failure(), probe=circuit.enter())
         rests.append(circuit.remaining)
     assert rests[1] == 2 * rests[0]
     assert rests == sorted(rests)
@@ -91,9 +89,22 @@ def test_a_probe_that_is_left_makes_room_for_another() -> None:
     clock = Clock()
     circuit = opened(clock)
     clock.now += circuit.remaining
-    circuit.enter()
-    circuit.abandoned()
+    circuit.abandoned(probe=circuit.enter())
     assert circuit.admits()
+
+
+def test_requests_that_were_on_their_way_do_not_lengthen_the_rest() -> None:
+    clock = Clock()
+    circuit = opened(clock)
+    before = circuit.remaining
+    for _ in range(20):
+        circuit.failed(failure())
+    assert circuit.remaining == before
+    clock.now += before
+    assert circuit.enter()
+    circuit.failed(failure())
+    circuit.abandoned()
+    assert not circuit.admits()
 
 
 def test_an_upstream_that_asks_for_patience_gets_it_at_once() -> None:
@@ -137,25 +148,29 @@ def test_an_active_probe_shortens_or_prolongs_the_rest() -> None:
 def test_it_never_admits_two_probes_and_never_stays_shut_for_ever(steps: list[object]) -> None:
     clock = Clock()
     circuit = Circuit(clock)
-    probes = 0
+    # The requests on their way, each with whether it is a probe.
+    running: list[bool] = []
     for step in steps:
+        assert sum(running) <= 1
         match step:
             case "enter":
                 if circuit.admits():
-                    probes += circuit.state is not State.CLOSED
-                    circuit.enter()
-                assert probes <= 1
+                    running.append(circuit.enter())
             case "tick":
                 clock.now += 1
             case "probed":
                 circuit.probed()
-            case "succeeded" | "abandoned":
-                getattr(circuit, str(step))()
-                probes = 0
+            case "succeeded":
+                circuit.succeeded()
+                running = [False for _ in running[1:]]
+            case "abandoned":
+                circuit.abandoned(probe=running.pop() if running else False)
             case _:
-                circuit.failed(failure(UpstreamFailure(step)))
-                probes = 0
-    circuit.abandoned()
+                error = failure(UpstreamFailure(step), after=2 if step == "rate_limited" else None)
+                circuit.failed(error, probe=running.pop() if running else False)
+                if circuit.state is State.CLOSED:
+                    running = [False for _ in running]
+    circuit.abandoned(probe=True)
     clock.now += LONGEST_REST
     assert circuit.admits()
 

@@ -379,3 +379,16 @@ async def test_a_key_s_tokens_are_limited(tmp_path: Path) -> None:
     # An answer uses six tokens, so far more pass than 100 / 40.
     assert statuses.count(200) > 4
     assert 429 in statuses
+
+
+async def test_metrics_tell_how_deployments_stand(tmp_path: Path) -> None:
+    down, up = fim("down", error="server"), fim("up", tokens=["1"])
+    async with served(tmp_path, down, up, route("completion", "down", "up")) as here:
+        for _ in range(6):
+            await complete(here)
+        await here.gateway.records.flush()
+        said = here.gateway.records.metrics.text().decode()
+    assert 'inhouse_deployment_resting{deployment="down"} 1.0' in said
+    assert 'inhouse_deployment_resting{deployment="up"} 0.0' in said
+    assert 'inhouse_deployment_running{deployment="up"} 0.0' in said
+    assert 'inhouse_upstream_failures_total{deployment="down",failure="server"} 5.0' in said

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
+from msgspec import Struct
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -14,11 +15,44 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from inhouse.core.trace import Trace
 
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60, 120)
 """Seconds: from an index's answer to a long chat."""
+
+
+class Standing(Struct, frozen=True):
+    """The requests that run at a deployment and wait for it, and whether it is left alone."""
+
+    deployment: str
+    running: int
+    waiting: int
+    resting: bool
+
+
+class _Deployments(Collector):
+    """Gauges with a line for each deployment."""
+
+    def __init__(self, read: Callable[[], Iterable[Standing]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        """Read them now."""
+        running = _gauge("running", "Requests that run at a deployment.")
+        waiting = _gauge("waiting", "Requests that wait for their turn at a deployment.")
+        resting = _gauge("resting", "1 while a deployment is left alone since it failed, else 0.")
+        for each in self._read():
+            running.add_metric([each.deployment], each.running)
+            waiting.add_metric([each.deployment], each.waiting)
+            resting.add_metric([each.deployment], each.resting)
+        yield from (running, waiting, resting)
+
+
+def _gauge(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"inhouse_deployment_{name}", text, labels=["deployment"])
 
 
 class Metrics:
@@ -102,6 +136,10 @@ class Metrics:
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Add a gauge whose value is read when somebody looks."""
         Gauge(name, text, registry=self._registry).set_function(read)
+
+    def deployments(self, read: Callable[[], Iterable[Standing]]) -> None:
+        """Add gauges that tell how each deployment stands when somebody looks."""
+        self._registry.register(_Deployments(read))
 
     def observe(self, trace: Trace) -> None:
         """Count one ended request."""

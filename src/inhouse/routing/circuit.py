@@ -71,10 +71,11 @@ class Circuit:
         """Tell whether a request may pass now."""
         return not self._open or (not self._probing and self._clock() >= self._until)
 
-    def enter(self) -> None:
-        """A request passes; through an open circuit it is the probe."""
+    def enter(self) -> bool:
+        """A request passes; tells whether it is the probe through an open circuit."""
         if self._open:
             self._probing = True
+        return self._open
 
     def succeeded(self) -> None:
         """The upstream has answered."""
@@ -86,28 +87,35 @@ class Circuit:
         self.last = None
         self._outcomes.append(True)
 
-    def failed(self, error: UpstreamError) -> None:
-        """The upstream failed; an error that is the request's own fault counts as an answer."""
+    def failed(self, error: UpstreamError, *, probe: bool = False) -> None:
+        """The upstream failed; an error that is the request's own fault counts as an answer.
+
+        Requests that were on their way when the circuit opened do not lengthen its rest.
+        """
         if error.failure in OURS:
-            self.abandoned()
+            self.abandoned(probe=probe)
             return
         if error.failure not in RETRYABLE:
             self.succeeded()
             return
+        self.abandoned(probe=probe)
         self.last = error
         self._in_a_row += 1
         self._outcomes.append(False)
-        if self._open:
+        if error.retry_after:
+            self._trip(min(error.retry_after, LONGEST_WISH))
+        elif probe:
             self._rest = min(2 * self._rest, LONGEST_REST)
             self._trip(self._rest)
-        elif error.retry_after:
-            self._trip(min(error.retry_after, LONGEST_WISH))
+        elif self._open:
+            return
         elif self._in_a_row >= IN_A_ROW or self._mostly_failing():
             self._trip(self._rest)
 
-    def abandoned(self) -> None:
-        """The request was left before it told anything; another may be the probe."""
-        self._probing = False
+    def abandoned(self, *, probe: bool = False) -> None:
+        """The request was left before it told anything; if it was the probe, another may be."""
+        if probe:
+            self._probing = False
 
     def probed(self) -> None:
         """An active probe reached the upstream: let the next request try."""
@@ -124,6 +132,6 @@ class Circuit:
         return full and self._outcomes.count(False) >= SHARE * REMEMBERED
 
     def _trip(self, seconds: float) -> None:
+        until = self._clock() + seconds
+        self._until = max(self._until, until) if self._open else until
         self._open = True
-        self._probing = False
-        self._until = self._clock() + seconds

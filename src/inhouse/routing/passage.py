@@ -20,7 +20,7 @@ _UNHURRIED = DeadlineOverrides()
 class Passage:
     """Holds a slot of a deployment while its block runs, and tells its circuit how it went."""
 
-    __slots__ = ("_answered", "_late", "_settings", "_standing", "_target", "_watch")
+    __slots__ = ("_answered", "_late", "_probe", "_settings", "_standing", "_target", "_watch")
 
     def __init__(
         self, target: Target, standing: Standing, late: Late, settings: Settings, watch: Watch
@@ -32,6 +32,7 @@ class Passage:
         self._settings = settings
         self._watch = watch
         self._answered = False
+        self._probe = False
 
     def answered(self) -> None:
         """The first delta is there."""
@@ -49,7 +50,7 @@ class Passage:
         if not standing.circuit.admits():
             queue.leave()
             raise resting(standing)
-        standing.circuit.enter()
+        self._probe = standing.circuit.enter()
         return self
 
     async def __aexit__(
@@ -65,13 +66,13 @@ class Passage:
             # Who allows a tenth of a second must not close the door for everybody else.
             hurried = self._target.deadlines != _UNHURRIED and error.failure in _IN_A_HURRY
             if hurried:
-                circuit.abandoned()
+                circuit.abandoned(probe=self._probe)
             else:
-                circuit.failed(error)
+                circuit.failed(error, probe=self._probe)
         elif error is None and not self._answered:
             circuit.succeeded()
         else:
-            circuit.abandoned()
+            circuit.abandoned(probe=self._probe)
 
     def _not_let_in(self) -> UpstreamError:
         name = self._standing.deployment.name
