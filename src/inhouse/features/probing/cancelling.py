@@ -36,6 +36,7 @@ SLOWER_MILLISECONDS = 2000.0
 LONG_QUESTION = "Count from one to one thousand in words, separated by commas."
 LONG_TEXT = "# The numbers from 1 to 1000, one a line\n1\n2\n3\n"
 BUSY = "Others use the upstream at this moment, so its counters do not tell."
+STILL = "Not observable: the upstream's counters do not move while it generates."
 OVER = "The answer was over before it could be left."
 
 
@@ -165,6 +166,8 @@ class _Leaving:
 
     async def _judged(self, before: Generated, at: Generated) -> Hangup:
         """Watch the counters until they stand still, or patience ends."""
+        if at.tokens <= before.tokens:
+            return Hangup(stopped=None, asked=self._asked, why=STILL)
         end = time.monotonic() + SETTLE_SECONDS
         last, still = at, False
         while not still and time.monotonic() < end:

@@ -1,7 +1,7 @@
 """What model servers count of themselves, in the metrics that they publish for Prometheus.
 
-The names are those of llama.cpp (``--metrics``), vLLM and SGLang (``--enable-metrics``), each read
-from a running server or its source. TGI counts a request only when it has ended.
+The names are those of vLLM and llama.cpp (``--metrics``), read from running servers. SGLang and TGI
+count a request's tokens only when it has ended, so they cannot tell what an abandoned one costs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ _NAMES = (
     ("vllm:generation_tokens_total", "vllm:num_requests_running"),
     # `tokens_predicted_total` moves only when a request ends; steps move with each token.
     ("llamacpp:n_decode_total", "llamacpp:requests_processing"),
-    ("sglang:generation_tokens_total", "sglang:num_running_reqs"),
 )
 _SAMPLE = re.compile(
     r"^(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>[^\n]*)\})?[ \t]+(?P<value>[^\s]+)", re.MULTILINE
