@@ -12,6 +12,10 @@ from typing import Any, NamedTuple
 from tests.fakes.http import Exchange, Handler, Server
 
 HOLD = "x-fake-hold"
+CHAT_MODEL = (
+    "This is a chat model and not supported in the v1/completions endpoint. Did you mean to use"
+    " v1/chat/completions?"
+)
 FIM_SENTINELS = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")
 
 
@@ -63,7 +67,8 @@ class FakeOpenAI(Server):
 
     The next requests for answers go to `faults` while there are any. `generated` counts tokens sent
     in streams. A stream that is asked for with the header `HOLD` waits for `released` before its
-    first token.
+    first token. Where it does not `completes`, its model only chats, and it says so; `routes` are
+    those that it has.
     """
 
     def __init__(
@@ -87,6 +92,8 @@ class FakeOpenAI(Server):
         self.busy = 0
         self.released = asyncio.Event()
         self.unsupported: set[str] = set()
+        self.completes = True
+        self.routes = {"/completions", "/chat/completions"}
 
     @property
     def endpoint(self) -> str:
@@ -112,7 +119,7 @@ class FakeOpenAI(Server):
             await self._no_route(exchange)
         elif path == "/models":
             await self._models(exchange)
-        elif path in {"/completions", "/chat/completions"}:
+        elif path in self.routes:
             if self.faults:
                 await self.faults.popleft()(exchange)
             else:
@@ -187,9 +194,13 @@ class FakeOpenAI(Server):
     def _fault(self, body: dict[str, Any], *, chat: bool) -> tuple[int, str, str] | None:
         for name in sorted(self.unsupported & body.keys()):
             return 400, f"Unrecognized request argument supplied: {name}", "invalid_request_error"
+        if not body:
+            return 400, "model and messages are required", "BadRequestError"
         if self.dialect.knows_models and body["model"] != self.model:
             return 404, f"The model `{body['model']}` does not exist.", "NotFoundError"
-        if chat == ("prompt" in body):
+        if not chat and not self.completes:
+            return 404, CHAT_MODEL, "invalid_request_error"
+        if chat != ("messages" in body):
             return 400, "messages or prompt missing", "BadRequestError"
         if (body.get("max_tokens") or 0) < 0:
             return 400, "max_tokens must be at least 1", "BadRequestError"

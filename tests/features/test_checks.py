@@ -20,9 +20,11 @@ from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.families import load
 from inhouse.features.check import Check, Status
 from inhouse.features.checks import check_deployment
-from inhouse.providers.openai_compatible import OpenAICompatible
+from inhouse.providers.openai_compatible import Azure, OpenAICompatible
 from inhouse.providers.scripted import Scripted
 from tests.fakes.authority import Authority
+from tests.fakes.azure import CODER, REASONER, FakeAzure
+from tests.fakes.entra import FakeEntra
 from tests.fakes.http import Exchange, Server
 from tests.fakes.openai import LLAMA, OLLAMA, FakeOpenAI
 
@@ -286,6 +288,81 @@ async def test_a_server_that_answers_to_any_name(openai: OpenAICompatible) -> No
         found = await checks(openai, asked)
     assert found["model"].status is Status.WARNING
     assert "answers all the same" in found["model"].sentence
+
+
+async def test_a_model_that_takes_messages_only(openai: OpenAICompatible) -> None:
+    async with FakeOpenAI() as upstream:
+        upstream.completes = False
+        found = await checks(openai, deployment(family="starcoder2", endpoint=upstream.endpoint))
+    assert found["completion"].status is Status.OK
+    assert "by an instruction" in found["completion"].sentence
+    assert found["chat"].status is Status.OK
+
+
+async def test_what_was_learned_is_told(openai: OpenAICompatible) -> None:
+    async with FakeOpenAI() as upstream:
+        upstream.unsupported = {"max_tokens"}
+        found = await checks(openai, deployment(family="starcoder2", endpoint=upstream.endpoint))
+    assert found["habits"].status is Status.OK
+    assert "max_completion_tokens" in found["habits"].sentence
+
+
+@pytest.fixture
+async def azure(tmp_path: Path) -> AsyncGenerator[OpenAICompatible]:
+    provider = Azure(ProviderContext(cache=tmp_path, proxies={}))
+    yield provider
+    await provider.aclose()
+
+
+def on_azure(upstream: FakeAzure, model: str = "coder", **options: str) -> Deployment:
+    return deployment(
+        family="general",
+        identifier=f"azure/{model}",
+        endpoint=upstream.url,
+        api_key=Secret(KEY),
+        options=options,
+    )
+
+
+async def test_a_good_deployment_on_azure(azure: OpenAICompatible) -> None:
+    async with FakeAzure({"coder": REASONER}, api_key=KEY) as upstream:
+        found = await checks(azure, on_azure(upstream))
+        assert {check.status for check in found.values()} == {Status.OK, Status.SKIPPED}
+        assert "takes the key. It serves 'coder'." in found["connection"].sentence
+        assert "temperature" in found["habits"].sentence or "max_" in found["habits"].sentence
+        upstream.lists_deployments = False
+        found = await checks(azure, on_azure(upstream))
+        assert found["connection"].status is Status.OK
+        assert "model" not in found
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        ({"model": "code"}, "--identifier", "did you mean 'coder'?"),
+        ({"api_version": "2020-01-01"}, "--option api_version=", "2024-10-21"),
+        ({"tenant_id": "t", "client_id": "c"}, "--option tenant_id=", "no such directory"),
+    ],
+    ids=str,
+)
+async def test_a_deployment_on_azure_names_field_and_fix(
+    azure: OpenAICompatible, change: dict[str, str], field: str, said: str
+) -> None:
+    async with FakeEntra() as entra, FakeAzure({"coder": CODER}, api_key=KEY) as upstream:
+        if "tenant_id" in change:
+            change = {**change, "authority_host": entra.url}
+        found = await checks(azure, on_azure(upstream, **change))
+    last = list(found.values())[-1] if "completion" not in found else found["completion"]
+    assert last.status is Status.FAILED
+    assert field in last.remedy
+    assert said in last.sentence
+
+
+async def test_a_wrong_key_on_azure(azure: OpenAICompatible) -> None:
+    async with FakeAzure(api_key="another key") as upstream:
+        found = (await checks(azure, on_azure(upstream)))["connection"]
+    assert found.status is Status.FAILED
+    assert "--api-key" in found.remedy
 
 
 @pytest.mark.parametrize("path", ["", "/v1/v1", "/v1/chat/completions"])

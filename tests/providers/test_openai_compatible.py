@@ -20,12 +20,13 @@ from inhouse.core.prompt import Fim, Messages, Prompt, Text
 from inhouse.core.requests import Message, Params
 from inhouse.core.secret import Secret
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
-from inhouse.providers.openai_compatible import OpenAICompatible, heal
+from inhouse.providers.openai_compatible import OpenAI, OpenAICompatible, heal
 from tests.fakes.authority import Authority
 from tests.fakes.http import Exchange, Handler
 from tests.fakes.openai import LLAMA, OLLAMA, STREAM_HEAD, VLLM, Dialect, FakeOpenAI, sse
 
 PROMPT = Text("def transfer(amount, iban, account_of_the_customer):\n")
+CHAT = Messages((Message(role="user", content="hi"),))
 F = UpstreamFailure
 
 
@@ -312,6 +313,148 @@ async def test_learns_to_leave_special_tokens_alone(bench: Bench) -> None:
         for _ in range(2):
             assert await bench.ask(bench.deployment(server.endpoint))
     assert ["skip_special_tokens" in each for each in server.asked()] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("error", "field"),
+    [
+        ({"message": "Unsupported value", "code": "unsupported_value", "param": "top_p"}, "top_p"),
+        ({"message": "Unrecognized request argument supplied: seed"}, "seed"),
+        ({"message": "[{'type': 'extra_forbidden', 'loc': ('body', 'temperature'), 'msg': 'Extra"
+          " inputs are not permitted', 'input': 0.5}]"}, "temperature"),
+        ({"message": "Unknown parameter: 'stop'.", "param": "stop"}, "stop"),
+    ],
+)  # fmt: skip
+async def test_learns_from_one_refusal_one_thing(
+    bench: Bench, error: dict[str, str], field: str
+) -> None:
+    params = Params(max_tokens=9, temperature=0.5, top_p=0.5, seed=7, stop=("w4",))
+    async with FakeOpenAI() as server:
+        server.faults.append(says(400, {"error": error}))
+        deployment = bench.deployment(server.endpoint)
+        for _ in range(2):
+            deltas = await bench.ask(deployment, PROMPT, params)
+            assert "".join(delta.text for delta in deltas).rstrip() == " w0 w1 w2 w3"
+        first, second, third = server.asked()
+    assert second == third == {name: value for name, value in first.items() if name != field}
+    (told,) = bench.provider.habits(deployment)
+    assert field in told
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "temperature must be between 0 and 2",
+        "top_p and temperature cannot both be set",
+        "unsupported",
+        "This model does not support tools",
+        "unknown field: response_format",
+    ],
+)
+async def test_other_refusals_teach_nothing(bench: Bench, message: str) -> None:
+    params = Params(temperature=0.5, top_p=0.5, extra={"tools": [], "response_format": {}})
+    async with FakeOpenAI() as server:
+        server.faults.append(says(400, {"error": {"message": message}}))
+        deployment = bench.deployment(server.endpoint)
+        with pytest.raises(UpstreamError):
+            await bench.ask(deployment, PROMPT, params)
+        assert len(server.asked()) == 1
+    assert bench.provider.habits(deployment) == []
+
+
+async def test_never_asks_without_end(bench: Bench) -> None:
+    refusals = ["stream_options", "include_usage", "max_completion_tokens", "max_tokens"]
+    async with FakeOpenAI() as server:
+        for name in refusals * 5:
+            server.faults.append(says(400, {"error": {"message": f"'{name}' is not supported"}}))
+        assert (await bench.fail(bench.deployment(server.endpoint))).failure is F.BAD_REQUEST
+        assert len(server.asked()) < len(refusals)
+
+
+async def test_ends_each_choice_where_its_upstream_cannot(bench: Bench) -> None:
+    choices = [
+        [{"index": 0, "text": "a; b"}, {"index": 1, "text": "c"}],
+        [{"index": 0, "text": "dropped"}, {"index": 1, "text": ";"}],
+        [{"index": 0, "text": "", "finish_reason": "length"}],
+        [{"index": 1, "text": "never asked for"}],
+    ]
+    async with FakeOpenAI() as server:
+        server.faults.append(says(400, {"error": {"message": "'stop' is not supported"}}))
+        server.faults.append(streams(*({"choices": each} for each in choices), b"[DONE]"))
+        params = Params(max_tokens=9, n=2, stop=(";",))
+        deltas = await bench.ask(bench.deployment(server.endpoint), PROMPT, params)
+    assert deltas == [
+        Delta(text="a", finish_reason="stop"),
+        Delta(text="c", index=1),
+        Delta(text="", index=1, finish_reason="stop"),
+    ]
+
+
+# Text or messages.
+
+
+async def test_learns_that_a_model_takes_messages_only(bench: Bench) -> None:
+    async with FakeOpenAI() as server:
+        server.completes = False
+        deployment = bench.deployment(server.endpoint)
+        assert bench.provider.takes_text(deployment)
+        error = await bench.fail(deployment)
+        assert (error.failure, error.retryable) == (F.MESSAGES_ONLY, False)
+        assert not bench.provider.takes_text(deployment)
+        assert await bench.ask(deployment, CHAT)
+
+
+async def test_learns_that_a_server_has_no_route_for_text(bench: Bench) -> None:
+    for known in (False, True):
+        async with FakeOpenAI() as server:
+            server.routes = {"/chat/completions"}
+            deployment = bench.deployment(server.endpoint)
+            if known:
+                assert await bench.ask(deployment, CHAT)
+            assert (await bench.fail(deployment)).failure is F.MESSAGES_ONLY
+            assert not bench.provider.takes_text(deployment)
+            assert await bench.ask(deployment, CHAT)
+
+
+async def test_a_server_that_is_gone_for_a_moment_teaches_nothing(bench: Bench) -> None:
+    async with FakeOpenAI() as server:
+        deployment = bench.deployment(server.endpoint)
+        assert await bench.ask(deployment)
+        server.routes = set()
+        assert (await bench.fail(deployment)).failure is F.PROTOCOL
+        assert bench.provider.takes_text(deployment)
+
+
+async def test_believes_the_options(bench: Bench) -> None:
+    async with FakeOpenAI() as server:
+        server.completes = False
+        asked = bench.deployment(server.endpoint, takes_text=True)
+        error = await bench.fail(asked)
+        assert (error.failure, error.param) == (F.BAD_REQUEST, "options.takes_text")
+        assert bench.provider.takes_text(asked)
+        told = bench.deployment(server.endpoint, takes_text=False)
+        assert not bench.provider.takes_text(told)
+
+
+async def test_openai_itself_needs_no_endpoint(bench: Bench) -> None:
+    cloud = OpenAI(bench.context)
+    deployment = msgspec.structs.replace(bench.deployment(""), identifier="openai/gpt-5")
+    cloud.check(deployment)
+    assert cloud.endpoints(deployment) == {("api.openai.com", 443)}
+    assert cloud.takes_text(deployment)
+    assert cloud.remarks(deployment) == []
+    assert await cloud.count_tokens(deployment, "text") is None
+    await cloud.aclose()
+
+
+async def test_openai_with_an_endpoint_is_like_any_server(bench: Bench) -> None:
+    cloud = OpenAI(bench.context)
+    async with FakeOpenAI(api_key="sk-hush") as server:
+        deployment = bench.deployment(server.url)
+        deltas = [each async for each in cloud.stream(deployment, PROMPT, Params(max_tokens=1))]
+        assert deltas[0].text == " w0"
+        assert cloud.remarks(deployment) == [f"The endpoint should be {server.endpoint}"]
+    await cloud.aclose()
 
 
 @pytest.mark.parametrize(

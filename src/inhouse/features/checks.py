@@ -12,7 +12,7 @@ from inhouse.core.catalog import Deployment, Settings
 from inhouse.core.delta import Served
 from inhouse.core.naming import did_you_mean
 from inhouse.core.ports import Progress, Provider, Warming
-from inhouse.errors import InhouseError, UpstreamError
+from inhouse.errors import InhouseError, UpstreamError, UpstreamFailure
 from inhouse.families import CompletionMode, Families, Family
 from inhouse.features import samples
 from inhouse.features.check import Check, Status, failed, ok, skipped, warning
@@ -29,6 +29,15 @@ class Remarking(Protocol):
 
     def remarks(self, deployment: Deployment) -> list[str]:
         """Return its remarks, as far as requests have shown."""
+        ...
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """A provider that learns from refusals what an upstream does not take."""
+
+    def habits(self, deployment: Deployment) -> list[str]:
+        """Return in sentences what it does otherwise for this deployment, having learned it."""
         ...
 
 
@@ -87,7 +96,7 @@ class _Examination:
             return
         if self.family.completion is not CompletionMode.NATIVE:
             yield self._window()
-        if self.family.fim is not None and self.family.completion is CompletionMode.FIM:
+        if self._asked().fim is not None and self._asked().completion is CompletionMode.FIM:
             yield await self._guarded("special tokens", self._tokens)
         completion = await self._guarded("completion", self._completion)
         model = self._model(completion)
@@ -96,6 +105,8 @@ class _Examination:
         yield completion
         yield await self._chat()
         yield self._streaming()
+        for habit in self._habits():
+            yield ok("habits", habit)
         for remark in self._remarks():
             yield warning(
                 "address",
@@ -118,7 +129,8 @@ class _Examination:
         except InhouseError as error:
             return failed(name, str(error))
         key = " and takes the key" if self.deployment.api_key else ""
-        return ok(name, f"The upstream answers{key}. It serves {_listed(self.served)}.")
+        serves = f"It serves {_listed(self.served)}" if self.served else "It lists nothing"
+        return ok(name, f"The upstream answers{key}. {serves}.")
 
     def _window(self) -> Check:
         name, wanted = "window", self._wanted()
@@ -172,7 +184,7 @@ class _Examination:
 
     async def _completion(self) -> Check:
         name = "completion"
-        heard = self.heard = await samples.complete(self.provider, self.deployment, self.family)
+        heard = self.heard = await self._complete()
         leaked = [each for each in self.family.tokens if each in heard.text]
         if leaked:
             return failed(
@@ -182,6 +194,12 @@ class _Examination:
                 "Set the right family; 'inhouse families list' shows them.",
             )
         took = f"{heard.milliseconds:.0f} ms"
+        if heard.text.strip() and self._asked() is not self.family:
+            return ok(
+                name,
+                f"Answers in {took}. The model takes messages only, so it is asked for the code by"
+                " an instruction.",
+            )
         if heard.text.strip():
             return ok(name, f"Answers in {took}.")
         if self.family.completion is CompletionMode.NATIVE:
@@ -192,9 +210,23 @@ class _Examination:
             "If that is so in your editor too, the family may be the wrong one.",
         )
 
+    async def _complete(self) -> samples.Heard:
+        """Let it complete; a model that turns out to take messages only is asked with messages."""
+        try:
+            return await samples.complete(self.provider, self.deployment, self._asked())
+        except UpstreamError as error:
+            if error.failure is not UpstreamFailure.MESSAGES_ONLY:
+                raise
+        return await samples.complete(self.provider, self.deployment, self.family.conversing())
+
+    def _asked(self) -> Family:
+        """Return the family as the deployment is asked: with text, or only with messages."""
+        takes_text = self.provider.takes_text(self.deployment)
+        return self.family if takes_text else self.family.conversing()
+
     def _model(self, completion: Check) -> Check | None:
         """Judge the model's name, once it is known whether the upstream answers to it."""
-        if self.served is None:
+        if self.served is None or not (self.served or completion.status is Status.FAILED):
             return None
         names = [each.name for each in self.served]
         model = self.deployment.model
@@ -217,7 +249,7 @@ class _Examination:
         )
 
     async def _chat(self) -> Check:
-        if not self.family.chat:
+        if not self._asked().chat:
             return skipped(
                 "chat",
                 f"Models of the family '{self.family.name}' do not chat.",
@@ -225,7 +257,7 @@ class _Examination:
         return await self._guarded("chat", self._chatting)
 
     async def _chatting(self) -> Check:
-        heard = await samples.chat(self.provider, self.deployment, self.family)
+        heard = await samples.chat(self.provider, self.deployment, self._asked())
         if self.heard is None or heard.deltas > self.heard.deltas:
             self.heard = heard
         if heard.text.strip():
@@ -251,6 +283,10 @@ class _Examination:
     def _remarks(self) -> list[str]:
         provider = self.provider
         return provider.remarks(self.deployment) if isinstance(provider, Remarking) else []
+
+    def _habits(self) -> list[str]:
+        provider = self.provider
+        return provider.habits(self.deployment) if isinstance(provider, Learning) else []
 
     async def _guarded(self, name: str, check: Callable[[], Awaitable[Check]]) -> Check:
         """Make a check; an error of the upstream fails it."""

@@ -12,6 +12,7 @@ FATAL = frozenset(
         UpstreamFailure.AUTHENTICATION,
         UpstreamFailure.CLOSED,
         UpstreamFailure.NOT_READY,
+        UpstreamFailure.FORBIDDEN,
     }
 )
 """Failures behind which nothing else can be checked."""
@@ -22,11 +23,20 @@ _REMEDIES = {
     UpstreamFailure.TLS: "For a self-signed certificate or your own authority, set the option"
     " ca_file=PATH to its PEM file; for a client certificate, client_cert_file and"
     " client_key_file.",
-    UpstreamFailure.AUTHENTICATION: "Set the right key: --api-key env:NAME or file:PATH.",
     UpstreamFailure.NOT_READY: "Wait until the model is loaded, then test again.",
     UpstreamFailure.TIMEOUT: "See whether the upstream is overloaded, or raise its timeouts in the"
     " settings.",
 }
+
+
+_FIELDS = {
+    "identifier": "Correct the name behind the slash: --identifier PROVIDER/MODEL.",
+    "endpoint": "Correct the address: --endpoint URL.",
+    "api_key": "Set the right key: --api-key env:NAME or file:PATH.",
+}
+"""Fields of a deployment that an error may be about, and how each is set."""
+_OPTIONS = "options."
+_REPEAT = " Repeat 'inhouse deployments add' with what is right and --replace."
 
 
 def remedy(error: UpstreamError) -> str:
@@ -36,4 +46,11 @@ def remedy(error: UpstreamError) -> str:
             "The model has no chat template: serve it with one (vLLM: --chat-template FILE), or"
             " take the family of the base model, which does not chat."
         )
-    return _REMEDIES.get(error.failure, "")
+    if error.failure in _REMEDIES and not (error.param or "").startswith(_OPTIONS):
+        return _REMEDIES[error.failure]
+    field = error.param or ""
+    if not field and error.failure is UpstreamFailure.AUTHENTICATION:
+        field = "api_key"
+    if field.startswith(_OPTIONS):
+        return f"Set the option: --option {field.removeprefix(_OPTIONS)}=VALUE.{_REPEAT}"
+    return _FIELDS[field] + _REPEAT if field in _FIELDS else ""

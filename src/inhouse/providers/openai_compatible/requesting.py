@@ -82,7 +82,9 @@ async def get(
         elif found.no_route and routes is upstream.routes and upstream.others:
             routes = upstream.others[0]
         else:
-            upstream.others = ()
+            if not found.no_route:
+                # A list that is missing everywhere says nothing about where the answers are.
+                upstream.others = ()
             raise refused(upstream, found, "", response.header)
 
 
