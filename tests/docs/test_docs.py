@@ -9,6 +9,7 @@ import pytest
 from msgspec import Struct
 
 from inhouse.providers.anthropic import Options as AnthropicOptions
+from inhouse.providers.bedrock import Options as BedrockOptions
 from inhouse.providers.openai_compatible.upstream import Options as ServerOptions
 from inhouse.providers.repository.options import Options as RepositoryOptions
 from inhouse.server.api.operations import OPERATIONS
@@ -28,6 +29,7 @@ def test_every_operation_of_the_admin_api_is_documented() -> None:
         ("configuration.md", "custom_openai/…", ServerOptions),
         ("configuration.md", "repository/index", RepositoryOptions),
         ("anthropic.md", "anthropic", AnthropicOptions),
+        ("bedrock.md", "bedrock", BedrockOptions),
     ],
 )
 def test_every_option_of_a_provider_is_documented(
