@@ -13,7 +13,9 @@ from inhouse.routing.standing import Standing
 from inhouse.routing.target import Target
 from inhouse.routing.watch import Watch
 
-_IN_A_HURRY = frozenset({UpstreamFailure.TIMEOUT, UpstreamFailure.UNREACHABLE})
+_IN_A_HURRY = frozenset(
+    {UpstreamFailure.TIMEOUT, UpstreamFailure.UNREACHABLE, UpstreamFailure.DEADLINE}
+)
 _UNHURRIED = DeadlineOverrides()
 
 
@@ -36,7 +38,7 @@ class Passage:
 
     def answered(self) -> None:
         """The first delta is there."""
-        self._answered = True
+        self._answered, self._probe = True, False
         self._standing.circuit.succeeded()
 
     async def __aenter__(self) -> Self:
@@ -68,11 +70,17 @@ class Passage:
             if hurried:
                 circuit.abandoned(probe=self._probe)
             else:
-                circuit.failed(error, probe=self._probe)
+                circuit.failed(self._judged(error), probe=self._probe)
         elif error is None and not self._answered:
             circuit.succeeded()
         else:
             circuit.abandoned(probe=self._probe)
+
+    def _judged(self, error: UpstreamError) -> UpstreamError:
+        """Return the error as the circuit sees it: not a word in all that time is a failure."""
+        if error.failure is UpstreamFailure.DEADLINE and not self._answered:
+            return UpstreamError(UpstreamFailure.TIMEOUT, error.message)
+        return error
 
     def _not_let_in(self) -> UpstreamError:
         name = self._standing.deployment.name

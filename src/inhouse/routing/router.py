@@ -137,7 +137,9 @@ class Router:
                 provider = self._provider(deployment)
                 asked = await watch.wait(prepare(deployment, provider), late.first, late.not_begun)
                 # Of a whole answer the first token comes when the last one is there.
-                due, why = late.total if asked.params.whole else late.first, late.not_begun
+                whole = asked.params.whole
+                due = late.total if whole else late.first
+                why = late.not_finished if whole else late.not_begun
                 params = msgspec.structs.replace(asked.params, deadlines=late.left())
                 deltas = provider.stream(deployment, asked.prompt, params)
                 async with contextlib.aclosing(deltas):
