@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from inhouse.providers.anthropic import Options as AnthropicOptions
 from inhouse.providers.bedrock import Options as BedrockOptions
-from inhouse.providers.openai_compatible.upstream import Options as ServerOptions
+from inhouse.providers.openai_compatible import AzureOptions
+from inhouse.providers.openai_compatible import Options as ServerOptions
 from inhouse.providers.repository.options import Options as RepositoryOptions
 from inhouse.server.api.operations import OPERATIONS
 
@@ -29,6 +30,7 @@ def test_every_operation_of_the_admin_api_is_documented() -> None:
         ("configuration.md", "custom_openai/…", ServerOptions),
         ("configuration.md", "repository/index", RepositoryOptions),
         ("anthropic.md", "anthropic", AnthropicOptions),
+        ("azure.md", "azure", AzureOptions),
         ("bedrock.md", "bedrock", BedrockOptions),
     ],
 )
