@@ -178,6 +178,8 @@ def test_a_reader_that_leaves_early_is_no_defect(home: Path) -> None:
         ("inhouse deployments add x --family codest", 5, ["codestral"]),
         ("inhouse keys revoke m", 3, ["me"]),
         ("inhouse settings set trace", 3, ["trace_days"]),
+        ("inhouse teams remove pay", 3, ["payments"]),
+        ("inhouse keys set me --team pay", 5, ["payments"]),
         ("inhouse complete a.py --model to", 4, ["toy"]),
     ],
 )
@@ -186,6 +188,7 @@ def test_the_shell_completes_names(
 ) -> None:
     call("deployments", "add", "toy", "--family", "general", "--identifier", "scripted/toy")
     call("keys", "create", "me", "--role", "admin")
+    call("teams", "create", "payments")
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(position))
     monkeypatch.setenv("_INHOUSE_COMPLETE", "bash_complete")

@@ -246,6 +246,7 @@ async def test_traces_are_listed_and_filtered(served: Served) -> None:
     assert [each["caller"] for each in one] == ["eve"]
     older = (await served.ask("GET", f"/api/v1/traces?before={everything[0]['id']}")).json["data"]
     assert [each["caller"] for each in older] == ["eve"]
+    assert (await served.ask("GET", "/api/v1/traces?team=nobody")).json["data"] == []
     assert (await served.ask("GET", "/api/v1/traces?outcome=odd")).status == 422
     assert (await served.ask("GET", "/api/v1/traces?limit=0")).status == 422
     assert (await served.ask("GET", "/api/v1/traces?nothing=0")).status == 422

@@ -24,7 +24,9 @@ TRACE = Trace(
     status=200,
     duration_ms=12.5,
     first_delta_ms=3.25,
+    team="payments and more",
     deployments=("first", "second"),
+    failures=("timeout", ""),
     family="codestral",
     stream=True,
     prompt_tokens=10,
@@ -68,6 +70,7 @@ def test_batch_that_comes_again_is_stored_once(registry: Registry) -> None:
         (Filter(caller="ada"), [4, 2]),
         (Filter(caller="ada", model="chat"), [4]),
         (Filter(feature="completion"), [4, 3, 2, 1]),
+        (Filter(team="payments"), [3]),
         (Filter(outcome=Outcome.FAILED), [3]),
         (Filter(request_id="mine"), [1]),
         (Filter(since=TRACE.started_at + 2), [4, 3, 2]),
@@ -80,7 +83,7 @@ def test_filters(registry: Registry, where: Filter, expected: list[int]) -> None
         [
             trace(1, request_id="mine"),
             trace(2, caller="ada"),
-            trace(3, outcome=Outcome.FAILED),
+            trace(3, outcome=Outcome.FAILED, team="payments"),
             trace(4, caller="ada", model="chat"),
         ]
     )

@@ -17,7 +17,12 @@ from inhouse.core.trace import Outcome, Trace
 from inhouse.store import Filter
 
 UNITS = {"m": 60, "h": 3600, "d": 86_400}
-COLOURS = {Outcome.FAILED: "red", Outcome.REFUSED: "yellow", Outcome.CANCELLED: "dim"}
+COLOURS = {
+    Outcome.FAILED: "red",
+    Outcome.REFUSED: "yellow",
+    Outcome.CANCELLED: "dim",
+    Outcome.SUPERSEDED: "dim",
+}
 
 
 def _age(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
