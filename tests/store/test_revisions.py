@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inhouse.core.catalog import Catalog, Deployment, Feature, Role, Route
+from inhouse.core.catalog import Catalog, Deployment, Feature, Limits, Role, Route, Team
 from inhouse.core.secret import Secret
 from inhouse.errors import ConflictError, NotFoundError
 from inhouse.store import Registry
@@ -132,14 +132,30 @@ def remove(name: str) -> Step:
     return lambda registry: registry.remove_deployment(name, author="ada")
 
 
-def set_route(feature: Feature, served: list[str], *, disabled: bool) -> Step:
-    off = disabled or not served
-    route = Route(feature=feature, deployments=tuple(served), disabled=off)
+def put_team(name: str, limit: int | None) -> Step:
+    team = Team(name=name, limits=Limits(requests_per_minute=limit))
+    return lambda registry: registry.put_team(team, author="ada")
+
+
+def remove_team(name: str) -> Step:
+    return lambda registry: registry.remove_team(name, author="ada")
+
+
+def set_route(
+    feature: Feature, team: str, served: list[str], *, weighted: bool, disabled: bool
+) -> Step:
+    route = Route(
+        feature=feature,
+        team=team,
+        deployments=tuple(served),
+        weights=tuple(range(len(served), 0, -1)) if weighted else (),
+        disabled=disabled or not served,
+    )
     return lambda registry: registry.set_route(route, author="ada")
 
 
-def remove_route(feature: Feature) -> Step:
-    return lambda registry: registry.remove_route(feature, author="ada")
+def remove_route(feature: Feature, team: str) -> Step:
+    return lambda registry: registry.remove_route(feature, team, author="ada")
 
 
 def create_key(name: str, letter: str) -> Step:
@@ -156,13 +172,23 @@ def change_setting(days: int | None) -> Step:
 
 
 names = st.sampled_from(["a", "b", "c"])
+teams = st.sampled_from(["t", "u@v"])
 features = st.sampled_from([Feature.COMPLETION, Feature.CHAT, Feature.CHAT_FIX])
 endpoints = st.sampled_from(["http://a", "http://b"])
 steps = st.one_of(
     st.builds(put, names, st.sampled_from(["", "key", "other key"]), endpoints),
     names.map(remove),
-    st.builds(set_route, features, st.lists(names, unique=True), disabled=st.booleans()),
-    features.map(remove_route),
+    st.builds(put_team, teams, st.sampled_from([None, 1, 2])),
+    teams.map(remove_team),
+    st.builds(
+        set_route,
+        features,
+        st.just("") | teams,
+        st.lists(names, unique=True),
+        weighted=st.booleans(),
+        disabled=st.booleans(),
+    ),
+    st.builds(remove_route, features, st.just("") | teams),
     st.builds(create_key, names, st.sampled_from("xyz")),
     names.map(revoke_key),
     st.sampled_from([None, 1, 2]).map(change_setting),
