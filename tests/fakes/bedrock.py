@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from tests.fakes.aws import ACCOUNT, KEY_ID, SECRET, Known, RefusedError, refuse, verified
 from tests.fakes.http import Exchange, Handler, Request, Server
@@ -37,7 +37,8 @@ _TARGET = re.compile(r"/model/([^/]+)/([a-z-]+)\Z")
 class FakeBedrock(Server):
     """Serves the models above in `REGION`, for whoever has one of `known` keys or `bearer`.
 
-    The next requests for answers go to `faults` while there are any. `generated` counts tokens sent
+    The next requests for answers go to `faults` while there are any, those for counts to
+    `faults_of_counting`. `generated` counts tokens sent
     in streams. A stream that is asked for with the header `HOLD` waits for `released` before its
     first token. `unsupported` are phrases of what the models do not take: ``streaming``, ``tool use
     in streaming mode``, ``system``, or a field's name.
@@ -48,6 +49,7 @@ class FakeBedrock(Server):
         self.known = {KEY_ID: Known(SECRET)}
         self.bearer = ""
         self.faults: deque[Handler] = deque()
+        self.faults_of_counting: deque[Handler] = deque()
         self.unsupported: set[str] = set()
         self.denied = ""
         self.tool: tuple[str, list[str]] | None = None
@@ -83,7 +85,8 @@ class FakeBedrock(Server):
         # A name of several segments would have matched nothing: it must come percent-encoded.
         model, operation = unquote(found[1]), found[2]
         if operation == "count-tokens":
-            await self._count(exchange, model)
+            count = self.faults_of_counting.popleft() if self.faults_of_counting else self._count
+            await count(exchange)
             return
         if self.faults:
             await self.faults.popleft()(exchange)
@@ -304,8 +307,8 @@ class FakeBedrock(Server):
         finally:
             self.busy -= 1
 
-    async def _count(self, exchange: Exchange, model: str) -> None:
-        if model != CLAUDE:
+    async def _count(self, exchange: Exchange) -> None:
+        if f"/model/{quote(CLAUDE, safe='')}/" not in exchange.request.target:
             raise _invalid("The provided model doesn't support counting tokens.")
         counted = _converse_tokens(exchange.request.json["input"]["converse"])
         await exchange.answer(200, json.dumps({"inputTokens": counted}).encode())

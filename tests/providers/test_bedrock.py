@@ -440,6 +440,36 @@ async def test_no_connection_is_left_in_the_end(bench: Bench) -> None:
     await bench.server.until(lambda: not bench.server.peers)
 
 
+def left_open() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_nothing_is_left_of_requests_that_fail(tmp_path: Path) -> None:
+    before = left_open(), len(asyncio.all_tasks())
+    async with FakeBedrock() as server:
+        bench = Bench(tmp_path, server)
+        faults = [
+            refuses(429, "ThrottlingException", "Too many requests"),
+            streams(DELTA, exception("internalServerException", "Sorry.")),
+            streams(DELTA[:-1] + b"x"),
+            streams(DELTA, end=b""),
+            reset,
+        ]
+        for round_ in range(40):
+            server.faults.append(faults[round_ % len(faults)])
+            await bench.fail()
+            deltas = bench.provider.stream(bench.deployment(), PROMPT, Params(max_tokens=10_000))
+            await anext(deltas)
+            await deltas.aclose()
+        await bench.provider.aclose()
+        await server.until(lambda: not server.peers)
+    assert (left_open(), len(asyncio.all_tasks())) == before
+
+
+async def reset(exchange: Exchange) -> None:
+    exchange.reset()
+
+
 # Keys that are shown, not signed with.
 
 

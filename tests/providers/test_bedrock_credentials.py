@@ -328,3 +328,36 @@ async def test_closing_ends_a_renewal() -> None:
 async def test_temporary_keys_in_the_key_itself(bench: Bench) -> None:
     bench.server.known[KEY_ID].token = "a-token=="
     assert await bench.ask(bench.deployment(key=f"{KEY_ID}:{SECRET}:a-token=="))
+
+
+async def test_temporary_credentials_that_have_expired(
+    bench: Bench, container: FakeContainer
+) -> None:
+    container.stale = True
+    error = await bench.fail(bench.deployment(key=""))
+    assert (error.failure, error.param) == (F.AUTHENTICATION, None)
+    assert "Renew them: the credentials of the gateway's process" in error.message
+
+
+async def test_a_role_asked_for_with_expired_keys(bench: Bench, sts: FakeSts) -> None:
+    sts.source[KEY_ID].expired = True
+    error = await bench.fail(bench.deployment(role_arn=ROLE))
+    assert error.param == "options.role_arn"
+    assert "have expired. Renew them" in error.message
+
+
+async def test_a_session_that_has_ended(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        "[profile models]\nsso_session = ours\nsso_account_id = 123456789012\nsso_role_name = dev\n"
+        "[sso-session ours]\nsso_region = eu-central-1\nsso_start_url = https://ours.example\n"
+    )
+    error = await bench.fail(bench.deployment(key="", profile="models"))
+    assert (error.failure, error.param) == (F.AUTHENTICATION, "options.profile")
+    assert "aws sso login --profile models" in error.message
+
+
+async def test_a_replaced_deployment_has_its_own_keys(bench: Bench) -> None:
+    assert await bench.ask(bench.deployment())
+    error = await bench.fail(bench.deployment(key=f"{KEY_ID}:wrong"))
+    assert error.param == "api_key"
+    assert await bench.ask(bench.deployment())

@@ -18,7 +18,9 @@ from tests.fakes.bedrock import (
     REGION,
     SONNET,
     FakeBedrock,
+    frame,
     refuses,
+    streams,
 )
 from tests.fakes.http import Exchange
 from tests.providers.bedrock_bench import SAID, Bench
@@ -331,3 +333,42 @@ for tried in (lambda: provider.check(deployment), lambda: asyncio.run(ask())):
         raise AssertionError
 """
     )
+
+
+async def test_temporary_keys_that_have_expired(bench: Bench) -> None:
+    bench.server.faults.append(refuses(403, "ExpiredTokenException", "It is expired."))
+    await fails(bench, "api_key", "finds the API key expired. Create a new one")
+
+
+async def test_a_signature_that_is_wrong_because_of_the_clock(bench: Bench) -> None:
+    async def handler(exchange: Exchange) -> None:
+        body = b'{"message":"The request signature we calculated does not match"}'
+        await exchange.send(
+            b"HTTP/1.1 403 X\r\nx-amzn-ErrorType: InvalidSignatureException\r\n"
+            b"date: Thu, 01 Jan 2026 00:00:00 GMT\r\ncontent-length: %d\r\n\r\n%b"
+            % (len(body), body)
+        )
+
+    bench.server.faults.append(handler)
+    await fails(bench, "api_key", "the clock of this machine is")
+
+
+async def test_whole_answers_and_counts_that_are_none(bench: Bench) -> None:
+    async def nonsense(exchange: Exchange) -> None:
+        await exchange.answer(200, b"[7]")
+
+    bench.server.unsupported = {"streaming"}
+    await bench.ask()
+    bench.server.faults.append(nonsense)
+    assert (await bench.fail()).failure is F.PROTOCOL
+    bench.server.faults_of_counting.append(nonsense)
+    with pytest.raises(UpstreamError, match="not of Bedrock's dialect"):
+        await bench.provider.count_tokens(bench.deployment(), "one")
+
+
+async def test_an_error_frame(bench: Bench) -> None:
+    headers = {":message-type": "error", ":error-code": "InternalError", ":error-message": "Oh."}
+    bench.server.faults.append(streams(frame(headers, b"")))
+    error = await bench.fail()
+    assert (error.failure, error.status) == (F.SERVER, 500)
+    assert "Oh." in error.message

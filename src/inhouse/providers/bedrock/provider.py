@@ -111,6 +111,7 @@ class Bedrock:
         known = self._upstreams.get(deployment.name)
         if known is None or (known.deployment is not deployment and known.deployment != deployment):
             known = self._upstreams[deployment.name] = Upstream(deployment, self._context)
+            self._sender.keep({each.identity for each in self._upstreams.values()})
         return known
 
     async def _answer(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:

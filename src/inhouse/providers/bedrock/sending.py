@@ -29,6 +29,11 @@ class Sender:
         self._credentials: dict[Identity, Credentials] = {}
         self._loaded = False
 
+    def keep(self, identities: set[Identity]) -> None:
+        """Forget the keys of all other identities: nobody asks as these any more."""
+        for identity in self._credentials.keys() - identities:
+            del self._credentials[identity]
+
     async def send(
         self,
         upstream: Upstream,
