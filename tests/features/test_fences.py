@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inhouse.features.fences import CodeOnly
+from inhouse.features.reasoning import Unthinking
 
 
 def code_only(*pieces: str) -> str:
-    strip = CodeOnly()
+    strip = Unthinking(CodeOnly)
     shown = ""
     for piece in pieces:
         shown += strip.feed(piece)

@@ -8,7 +8,10 @@ from collections.abc import AsyncGenerator
 from inhouse.core.delta import Delta
 from inhouse.core.requests import CompletionRequest
 from inhouse.errors import SupersededError
+from inhouse.families import CompletionMode, Family
 from inhouse.features.asking import AFFINITY, Asking
+from inhouse.features.filling import filling
+from inhouse.features.shaping import Chain, Shaper
 from inhouse.features.superseding import Superseding
 from inhouse.features.trim import Trimmer
 from inhouse.prompts import render_completion
@@ -71,5 +74,13 @@ class Completion:
             output_tokens=self._asking.settings.completion_max_tokens,
             ends_at_deadline=True,
             render=lambda family, budget: render_completion(request, family, budget),
-            shaper=lambda _: Trimmer(request.prefix, request.suffix),
+            shaper=lambda family: _shaper(request, family),
         )
+
+
+def _shaper(request: CompletionRequest, family: Family) -> Shaper:
+    """Return what one choice goes through; a model that was asked in words needs more of it."""
+    trimmer = Trimmer(request.prefix, request.suffix)
+    if family.completion is not CompletionMode.INSTRUCTION:
+        return trimmer
+    return Chain(filling(request), trimmer)

@@ -1,4 +1,4 @@
-"""Code only: fences, prose and reasoning stripped from a generation while it streams.
+"""Code only: fences and prose stripped from an answer while it streams.
 
 Asked for code, a chat model may answer with a sentence, a fenced block and an explanation. A
 `CodeOnly` shows what is inside the first fenced block, or, where the model writes bare code, all of
@@ -10,16 +10,15 @@ from __future__ import annotations
 import itertools
 import re
 from enum import Enum
+from typing import Protocol
 
 HOLD_LINES = 40
-"""Lines of leading prose that are held; behind them the answer is shown as it comes."""
+"""Lines of leading prose that are held."""
 
 SENTENCE_WORDS = 4
 """Fewer words before a full stop are as often code or data."""
 
-_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})[^`]*\Z")
-_THINK_OPEN = re.compile(r"\s*<think(?:ing)?>")
-_THINK_CLOSE = re.compile(r"</think(?:ing)?>\s*")
+_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})([^`]*)\Z")
 _CODE_MARK = re.compile(
     r"^\s+\S"  # indented
     r"|^(?:#|//|/\*|--|;;|\"\"\"|'''|<[!?/a-zA-Z]|@|\$|\{|\}|\[|\()"  # comments, tags, decorators
@@ -31,19 +30,89 @@ _CODE_MARK = re.compile(
 )
 
 
+class Judge(Protocol):
+    """Tells prose from code, as strictly as the question makes it necessary."""
+
+    keeps_blanks: bool
+    """Whether blank lines before bare code are part of it."""
+    keeps_prose: bool
+    """Whether an answer that is prose at length is shown after all."""
+
+    def opens(self, line: str) -> bool:
+        """Tell whether the first line of an answer may be no part of the code."""
+        ...
+
+    def surely(self, line: str) -> bool:
+        """Tell whether a line is prose wherever it stands."""
+        ...
+
+    def goes_on(self, line: str) -> bool:
+        """Tell whether a line behind prose is still no code."""
+        ...
+
+    def leads(self, line: str) -> bool:
+        """Tell whether a held line is no part of the code that follows it."""
+        ...
+
+    def may_follow(self, begun: str) -> bool:
+        """Tell whether a line that has begun so may be prose behind bare code."""
+        ...
+
+    def unfences(self, kind: str) -> bool:
+        """Tell whether a fence is stripped that announces this kind of text, or none."""
+        ...
+
+
+class Lenient:
+    """For a generation: prose is left out where a fence or code follows, and where it is all."""
+
+    keeps_blanks = False
+    keeps_prose = True
+
+    def opens(self, line: str) -> bool:
+        """Take any line that might be a sentence for one."""
+        return _may_be_sentence(line)
+
+    def surely(self, line: str) -> bool:
+        """Take a capital, several plain words and a full stop for a sentence."""
+        return (
+            _may_be_sentence(line)
+            and len(line.split()) >= SENTENCE_WORDS
+            and line.rstrip()[-1:] in ".:!?"
+        )
+
+    def goes_on(self, line: str) -> bool:
+        """Take everything without a mark of code for prose."""
+        return self.surely(line) or not has_code_mark(line)
+
+    def leads(self, line: str) -> bool:
+        """Keep a short line such as a YAML key: it is prose only where a fence follows."""
+        return self.surely(line)
+
+    def may_follow(self, begun: str) -> bool:
+        """Leave what follows bare code alone: it may be documentation that was asked for."""
+        del begun
+        return False
+
+    def unfences(self, kind: str) -> bool:
+        """Strip them all."""
+        del kind
+        return True
+
+
 class _State(Enum):
     START = "before anything but blanks"
-    THINKING = "inside a reasoning block"
     PROSE = "holding leading prose"
     FENCED = "inside a fenced block"
     BARE = "code without a fence"
 
 
 class CodeOnly:
-    """Strips one streamed generation down to its code."""
+    """Strips one streamed answer down to its code."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge | None = None) -> None:
         """Start before the first character."""
+        self._judge = judge or Lenient()
         self._state = _State.START
         self._line = ""
         self._sent = 0
@@ -76,6 +145,8 @@ class CodeOnly:
         line = self._line
         if self._state not in (_State.FENCED, _State.BARE) or _may_be_fence(line):
             return ""
+        if self._state is _State.BARE and not self._sent and self._judge.may_follow(line):
+            return ""
         shown = line[self._sent :]
         self._sent = len(line)
         return self._emit(shown)
@@ -83,59 +154,51 @@ class CodeOnly:
     def _close_line(self) -> str:
         line, sent = self._line, self._sent
         self._line, self._sent = "", 0
-        match self._state:
-            case _State.FENCED | _State.BARE:
-                if not sent and self._closes(line):
-                    self.done = True
-                    return ""
-                return self._emit(line[sent:]) + self._newline()
-            case _State.THINKING:
-                return self._leave_thinking(line)
-            case _State.START | _State.PROSE:
-                return self._decide(line)
+        if self._state in (_State.START, _State.PROSE):
+            return self._decide(line)
+        if not sent and self._closes(line):
+            self.done = True
+            return ""
+        return self._emit(line[sent:]) + self._newline()
 
     def _decide(self, line: str) -> str:
         """Find out what a line before any code is."""
-        if self._state is _State.START and _THINK_OPEN.match(line):
-            self._state = _State.THINKING
-            return self._leave_thinking(_THINK_OPEN.sub("", line, count=1))
-        if fence := _FENCE.match(line):
-            self._state, self._fence = _State.FENCED, fence.group(1)
+        fence = _FENCE.match(line)
+        if fence is not None and self._judge.unfences(fence.group(2).strip().lower()):
+            self._state, self._fence, self._gap = _State.FENCED, fence.group(1), ""
             self._held.clear()
             return ""
         if not line.strip():
+            if self._judge.keeps_blanks and not self._held:
+                self._newline()
             return ""
-        if self._is_code(line):
+        if not self._is_prose(line):
             self._state = _State.BARE
-            # A short line such as a YAML key is prose only where a fence follows.
-            held = itertools.dropwhile(_is_sentence, self._held)
-            return "\n".join([*held, line]) + self._newline()
+            held = itertools.dropwhile(self._judge.leads, self._held)
+            return self._emit("\n".join([*held, line])) + self._newline()
         self._state = _State.PROSE
+        self._gap = ""
         self._held.append(line)
         if len(self._held) < HOLD_LINES:
+            return ""
+        if not self._judge.keeps_prose:
+            self.done = True
             return ""
         self._state = _State.BARE
         return "\n".join(self._held) + self._newline()
 
-    def _is_code(self, line: str) -> bool:
-        if _is_sentence(line):
-            return False
+    def _is_prose(self, line: str) -> bool:
         if self._state is _State.START:
-            return not _may_be_prose(line)
-        return _CODE_MARK.search(line) is not None
-
-    def _leave_thinking(self, line: str) -> str:
-        close = _THINK_CLOSE.search(line)
-        if close is None:
-            return ""
-        self._state = _State.START
-        rest = line[close.end() :]
-        return self._decide(rest) if rest else ""
+            return self._judge.opens(line)
+        return self._judge.goes_on(line)
 
     def _closes(self, line: str) -> bool:
+        """Tell whether a line ends the code: a fence, or prose behind bare code."""
         text = line.strip()
         if self._state is _State.BARE:
-            return text in ("```", "~~~")
+            if text in ("```", "~~~") and self._judge.unfences(""):
+                return True
+            return self._judge.may_follow(line) and self._judge.surely(line)
         return len(text) >= len(self._fence) and set(text) == {self._fence[0]}
 
     def _newline(self) -> str:
@@ -150,25 +213,23 @@ class CodeOnly:
         return gap + text
 
 
+def has_code_mark(line: str) -> bool:
+    """Tell whether a line has anything that prose has not."""
+    return _CODE_MARK.search(line) is not None
+
+
 def _may_be_fence(line: str) -> bool:
     """Tell whether an unfinished line may become a closing fence."""
     text = line.strip()
     return not text or (text[0] in "`~" and not text.strip(text[0]))
 
 
-def _may_be_prose(line: str) -> bool:
+def _may_be_sentence(line: str) -> bool:
     """Tell whether a line may be an answer's opening: "Sure!", "Here it is:"."""
     words = line.split()
     capital = line[:1].isupper() and (not line[1:2].isupper())
     ends = line.rstrip()[-1:] in ".:!?," or len(words) >= SENTENCE_WORDS
     return capital and ends and _plain_words(words)
-
-
-def _is_sentence(line: str) -> bool:
-    """Tell whether a line surely is prose: a capital, several plain words, a full stop."""
-    return (
-        _may_be_prose(line) and len(line.split()) >= SENTENCE_WORDS and line.rstrip()[-1:] in ".:!?"
-    )
 
 
 def _plain_words(words: list[str]) -> bool:

@@ -9,6 +9,7 @@ from inhouse.core.delta import Delta
 from inhouse.core.requests import GenerationRequest
 from inhouse.features.asking import AFFINITY, Asking
 from inhouse.features.fences import CodeOnly
+from inhouse.features.reasoning import Unthinking
 from inhouse.prompts import render_generation
 from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
@@ -37,7 +38,7 @@ class Generation:
                 affinity=request.path or request.prefix[:AFFINITY],
                 output_tokens=usual,
                 render=lambda family, budget: render_generation(request, family, budget),
-                shaper=lambda _: CodeOnly(),
+                shaper=lambda _: Unthinking(CodeOnly),
             )
             async with contextlib.aclosing(deltas):
                 async for delta in deltas:

@@ -3,7 +3,9 @@
 from inhouse.prompts.budget import Budget
 from inhouse.prompts.chat import render_chat
 from inhouse.prompts.completion import render_completion
+from inhouse.prompts.file import line_comment
 from inhouse.prompts.generation import render_generation
+from inhouse.prompts.hole import marker
 from inhouse.prompts.rendered import MESSAGE_TOKENS, Rendered
 from inhouse.prompts.special import restore
 from inhouse.prompts.split import split_fim
@@ -12,6 +14,8 @@ __all__ = [
     "MESSAGE_TOKENS",
     "Budget",
     "Rendered",
+    "line_comment",
+    "marker",
     "render_chat",
     "render_completion",
     "render_generation",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import msgspec
+
 from inhouse.core.prompt import Fim, Messages, Text
 from inhouse.core.requests import CompletionRequest
 from inhouse.families import CompletionMode, Family
@@ -66,10 +68,11 @@ def _native(request: CompletionRequest, family: Family, budget: Budget) -> Rende
 
 
 def _instruction(request: CompletionRequest, family: Family, budget: Budget) -> Rendered:
+    """Ask without the caller's stops: they are about the code, not about what surrounds it."""
     question = asked(TEMPLATE, request, "", family, budget)
     return rendered(
         Messages(question.messages),
-        request.params,
+        msgspec.structs.replace(request.params, stop=()),
         budget,
         family.sampling.completion,
         disarmed=question.disarmed,

@@ -26,10 +26,14 @@ def about(path: str, language: str) -> str:
 
 def comment(text: str, path: str, language: str, indent: str = "") -> str:
     """Return `text` as line comments of the file's language; ``//`` where it is unknown."""
-    name = PurePosixPath(path).name.lower()
-    kind = language.lower() or name.rpartition(".")[2]
-    marker = MARKERS.get(kind, "//")
+    marker = line_comment(path, language)
     return "".join(f"{indent}{marker} {line}".rstrip() + "\n" for line in text.splitlines())
+
+
+def line_comment(path: str, language: str) -> str:
+    """Return what opens a line comment in the file's language; ``//`` where it is unknown."""
+    name = PurePosixPath(path).name.lower()
+    return MARKERS.get(language.lower() or name.rpartition(".")[2], "//")
 
 
 def line(text: str) -> str:
