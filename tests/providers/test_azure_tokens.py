@@ -229,6 +229,32 @@ async def test_a_silent_issuer_costs_no_more_than_the_first_token_may(tmp_path: 
         assert (error.failure, error.param) == (F.TIMEOUT, "options.auth")
 
 
+async def resets(exchange: Exchange) -> None:
+    exchange.reset()
+
+
+async def breaks_off(exchange: Exchange) -> None:
+    await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
+    exchange.close()
+
+
+async def test_faults_of_either_server_leave_nothing_behind(tmp_path: Path) -> None:
+    before = asyncio.all_tasks()
+    async with azure(lifetime=0) as (server, entra):
+        async with benched(tmp_path) as bench:
+            deployment = application(bench, server, entra)
+            faults = (resets, breaks_off, status(500), status(401))
+            for fault in faults * 4:
+                for faulty in (server, entra):
+                    faulty.faults.append(fault)
+                    await asyncio.gather(bench.ask(deployment), return_exceptions=True)
+                    assert not faulty.faults
+            assert await bench.ask(deployment)
+        await entra.until(lambda: not entra.peers)
+        await server.until(lambda: not server.peers)
+    assert asyncio.all_tasks() == before
+
+
 class Clock:
     """Time that passes when it is told to."""
 
