@@ -29,7 +29,7 @@ SOME_DELTAS = 8
 LOOK_EVERY = 0.2
 SETTLE_SECONDS = 4.0
 """Seconds in which an upstream must have noticed."""
-BEGIN_SECONDS = 3.0
+BEGIN_SECONDS = 5.0
 SLOWER = 5.0
 SLOWER_MILLISECONDS = 2000.0
 """A short request that takes that many times longer, and this longer, has waited for another."""
