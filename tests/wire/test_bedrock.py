@@ -13,9 +13,9 @@ from inhouse.core.requests import Message, Params
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.wire.bedrock.answers import MOST_TOKENS, ConverseReading
 from inhouse.wire.bedrock.conversation import OPENING, conversation
-from inhouse.wire.bedrock.converse import Habits, converse_body, learned
+from inhouse.wire.bedrock.converse import Habits, converse_body, learned, stops
 from inhouse.wire.bedrock.identifiers import profile, read_model
-from inhouse.wire.bedrock.raw import RawReading
+from inhouse.wire.bedrock.raw import Raw, RawReading, raw_stops
 from inhouse.wire.bedrock.refusals import Cause, exception, refusal
 from inhouse.wire.decoding import UNREADABLE
 
@@ -217,6 +217,7 @@ def test_what_bedrock_does_not_do(extra: dict[str, Any], param: str) -> None:
         ("The model is unsupported for streaming.", Habits(streams=False)),
         ("This model doesn't support tool use in streaming mode.", Habits(streams_tools=False)),
         ("This model doesn\u2019t support system prompts.", Habits(system=False)),
+        ("This model doesn't support the system field. Remove it.", Habits(system=False)),
         (
             "This model doesn't support the toolConfig.toolChoice.any field. Remove it.",
             Habits(without=frozenset({"toolChoice"})),
@@ -230,6 +231,16 @@ def test_what_bedrock_does_not_do(extra: dict[str, Any], param: str) -> None:
 )
 def test_habits(message: str, habits: Habits) -> None:
     assert learned(Habits(), message) == habits
+
+
+def test_stop_sequences() -> None:
+    params = Params(stop=("", "\n", "end"))
+    assert stops(params, Habits(), "anthropic") == (("end",), ("\n",))
+    assert stops(params, Habits(), "meta") == (("\n", "end"), ())
+    without = Habits(without=frozenset({"stopSequences"}))
+    assert stops(params, without, "meta") == ((), ("\n", "end"))
+    assert raw_stops(Raw.LLAMA, params) == ((), ("\n", "end"))
+    assert raw_stops(Raw.MISTRAL, params) == (("\n", "end"), ())
 
 
 # Identifiers.

@@ -53,7 +53,7 @@ def learned(habits: Habits, said: str) -> Habits:
         return replace(habits, streams_tools=False)
     if "unsupported for streaming" in said or "doesn't support streaming" in said:
         return replace(habits, streams=False)
-    if "doesn't support system" in said:
+    if "doesn't support system" in said or "doesn't support the system" in said:
         return replace(habits, system=False)
     if "temperature" in said and "top_p" in said and "both" in said:
         return replace(habits, without=habits.without | {"topP"})
@@ -71,12 +71,13 @@ def stops(params: Params, habits: Habits, vendor: str) -> tuple[tuple[str, ...],
 
     Claude refuses blank ones.
     """
+    given = tuple(filter(None, params.stop))
     if "stopSequences" in habits.without:
-        return (), params.stop
+        return (), given
     if vendor != "anthropic":
-        return params.stop, ()
-    blank = tuple(stop for stop in params.stop if not stop.strip())
-    return tuple(stop for stop in params.stop if stop.strip()), blank
+        return given, ()
+    blank = tuple(stop for stop in given if not stop.strip())
+    return tuple(stop for stop in given if stop.strip()), blank
 
 
 def converse_body(

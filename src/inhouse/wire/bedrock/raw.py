@@ -40,7 +40,8 @@ def raw_shape(base: str) -> Raw | None:
 
 def raw_stops(shape: Raw, params: Params) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the stop sequences to send, and those that the model does not take."""
-    return ((), params.stop) if shape is Raw.LLAMA else (params.stop, ())
+    given = tuple(filter(None, params.stop))
+    return ((), given) if shape is Raw.LLAMA else (given, ())
 
 
 def raw_body(shape: Raw, text: str, params: Params) -> bytes:
