@@ -113,6 +113,11 @@ ROWS: list[tuple[dict[str, Any], str, str]] = [
     ({"sentinels": None, "filling": None}, "partial full full", "could not be shown"),
     (asked(completion=CompletionMode.INSTRUCTION), "partial full full", "chats only"),
     (asked(completion=CompletionMode.TEXT), "partial full full", "does not see the code behind"),
+    (
+        {**asked(completion=CompletionMode.NATIVE), "stops": None, "cancelling": None},
+        "full full full",
+        "",
+    ),
     (asked(chat=False), "full full unsupported", "do not chat"),
     (asked(generation=GenerationMode.NONE), "full unsupported full", "no code from words"),
     (

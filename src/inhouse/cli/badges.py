@@ -40,13 +40,13 @@ def show_badges(badges: Sequence[Badge]) -> None:
 
 def show_figures(report: Report) -> None:
     """Print how fast it was, and what could not be measured for lack of time or otherwise."""
-    click.echo()
+    if report.evidence.load:
+        click.echo()
     output.table(
         ["AT ONCE", "ANSWERED", "FIRST TOKEN", "P95", "WHOLE ANSWER", "P95", "TOKENS/S", ""],
         [_row(each) for each in report.evidence.load or ()],
         empty="Speed was not measured.",
     )
-    click.echo()
     for each in report.evidence.skipped:
         output.note(f"Not measured: {each.part}. {output.plain(each.why)}")
 

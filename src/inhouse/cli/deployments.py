@@ -144,8 +144,8 @@ def add(
     if probe:
         probing.after_adding(configured, name, show=True)
     else:
+        output.note(f"Does it work?   inhouse deployments test {shown}")
         output.note(f"What can it do? inhouse deployments probe {shown}")
-    output.note(f"Does it work?   inhouse deployments test {shown}")
     if not described.serves(catalog, name):
         output.note(f"Let it serve:   inhouse routes set completion {shown}")
 

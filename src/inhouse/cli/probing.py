@@ -108,7 +108,7 @@ def show_last(report: Report | None, found: Deployment) -> None:
     """Print the badges of the last report with their age."""
     click.echo()
     if report is None:
-        output.note(f"What can it do?   inhouse deployments probe {_quoted(found.name)}")
+        output.note(f"What can it do? inhouse deployments probe {_quoted(found.name)}")
         return
     output.facts([("probed", badges.when_probed(report, found))])
     badges.show_badges(report.badges)

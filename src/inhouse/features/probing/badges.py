@@ -84,9 +84,10 @@ def _reasons(feature: Feature, evidence: Evidence) -> Iterator[Reason]:
 
 def _measured(feature: Feature, evidence: Evidence, answered: Answered) -> Iterator[Reason]:
     yield from _content(feature, evidence, answered)
-    yield from _flow(evidence)
-    yield from _window(feature, evidence)
-    yield from _cancelling(evidence)
+    if evidence.asked.completion is not CompletionMode.NATIVE:
+        yield from _flow(evidence)
+        yield from _window(feature, evidence)
+        yield from _cancelling(evidence)
     if feature is Feature.COMPLETION:
         yield from _fim(evidence)
     if feature is Feature.GENERATION and evidence.asked.generation is GenerationMode.TEXT:
