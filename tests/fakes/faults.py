@@ -80,10 +80,12 @@ class Link:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(PIECE):
-        writer.write(data)
-        await writer.drain()
-    writer.transport.abort()
+    try:
+        while data := await reader.read(PIECE):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.transport.abort()
 
 
 Fault = Callable[[Link], Awaitable[None]]
