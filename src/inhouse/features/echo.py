@@ -30,6 +30,8 @@ class Echo:
         self._above = [line.strip() for line in above if line.strip()]
         token = _LAST_TOKEN.search(head)
         self._token = token[0] if token is not None and len(_WORD.findall(token[0])) > 1 else ""
+        self._starts = list(range(len(self._above) + 1))
+        """The lines above that an echo may begin with, the longest echo first."""
         self._held: str | None = ""
         self._indent = head[: len(head) - len(self._head)]
         self.placed = False
@@ -41,7 +43,7 @@ class Echo:
         if self._held is None:
             return text
         self._held += text
-        return self._decided(self._held, whole=False)
+        return self._decided(self._held, whole=False) if text else ""
 
     def finish(self) -> str:
         """Return what was held and is no echo."""
@@ -51,15 +53,14 @@ class Echo:
         """Return the text without an echo, nothing while there may be one."""
         lines = [*text.split("\n"), ""] if whole else text.split("\n")
         ends = _Lines(lines, text)
-        found: int | None = None
-        for start in range(len(self._above) + 1):
-            end = self._echoed(ends, start, whole=whole)
-            if end is None:
-                return ""
-            if end >= 0 and found is None:
-                found = end
+        results = [(start, self._echoed(ends, start, whole=whole)) for start in self._starts]
+        # What differs once differs for good, so each line above is looked at a few times only.
+        self._starts = [start for start, end in results if end != -1]
+        if any(end is None for _, end in results):
+            return ""
         self._held = None
-        if found is None:
+        found = next((end for _, end in results if end is not None and end >= 0), -1)
+        if found < 0:
             return text
         self.placed = text[:found].rpartition("\n")[2].startswith(self._indent + self._head)
         return text[found:]
@@ -69,9 +70,12 @@ class Echo:
 
         The last line above may be `start`, or the cursor's own is all that is repeated.
         """
-        above = self._above[start:]
-        if not above:
+        if start == len(self._above):
             return self._continued(lines, 0, whole=whole) if self._head.strip() else -1
+        first = lines.whole[0] if lines.whole else lines.begun.strip()
+        if not self._above[start].startswith(first):
+            return -1
+        above = self._above[start:]
         for at, line in enumerate(above):
             if at == len(lines.whole):
                 begun = lines.begun.strip()
