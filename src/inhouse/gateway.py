@@ -151,7 +151,9 @@ class Gateway:
         A feature can be answered as soon as one of its deployments can.
         """
         waiting = self._readiness.waiting
-        routes = [each.deployments for each in self._catalog.routes.values() if not each.disabled]
+        catalog = self._catalog
+        every = (*catalog.routes.values(), *catalog.team_routes.values())
+        routes = [each.deployments for each in every if not each.disabled]
         blocked = [names for names in routes if all(name in waiting for name in names)]
         return {name: waiting[name] for names in blocked for name in names}
 

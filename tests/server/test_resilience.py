@@ -195,7 +195,18 @@ async def test_a_failing_deployment_is_left_alone(tmp_path: Path) -> None:
         assert asked.count("down") < 8
         assert asked.count("up") == 12
         reply = await complete(here, model="down")
+        shown = (await here.ask("GET", "/api/v1/deployments/down")).json["standing"]
+        well = (await here.ask("GET", "/api/v1/deployments/up")).json["standing"]
     assert reply.status == 503
+    assert (shown["state"], shown["last_failure"]) == ("open", "The script says so.")
+    assert shown["retry_in"] > 0
+    assert well == {
+        "state": "closed",
+        "running": 0,
+        "waiting": 0,
+        "retry_in": 0.0,
+        "last_failure": None,
+    }
     assert reply.error["code"] == "resting"
     assert int(reply.headers["retry-after"]) >= 1
     assert "It failed last with: The script says so." in reply.error["message"]

@@ -23,12 +23,12 @@ from inhouse.store import Filter
 async def list_deployments(call: Call) -> shapes.DeploymentList:
     """``GET /api/v1/deployments``."""
     found = sorted(call.gateway.catalog.deployments.items())
-    return shapes.DeploymentList([shapes.deployment_view(each) for _, each in found])
+    return shapes.DeploymentList([_view(call, each) for _, each in found])
 
 
 async def show_deployment(call: Call) -> shapes.DeploymentView:
     """``GET /api/v1/deployments/{name}``."""
-    return shapes.deployment_view(_deployment(call))
+    return _view(call, _deployment(call))
 
 
 async def add_deployment(call: Call) -> shapes.DeploymentView:
@@ -161,4 +161,8 @@ async def _put_deployment(
     await asyncio.to_thread(gateway.provider(deployment).check, deployment)
     await change(call, gateway.registry.put_deployment, deployment)
     # Somebody else may have removed it since.
-    return shapes.deployment_view(gateway.catalog.deployments.get(name, deployment))
+    return _view(call, gateway.catalog.deployments.get(name, deployment))
+
+
+def _view(call: Call, deployment: Deployment) -> shapes.DeploymentView:
+    return shapes.deployment_view(deployment, call.gateway.standings[deployment])

@@ -12,6 +12,8 @@ from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.core.trace import Outcome, Trace
 from inhouse.families import Family
 from inhouse.features.checks import Check
+from inhouse.routing.circuit import State
+from inhouse.routing.standing import Standing
 from inhouse.store import Change, Revision
 
 Limit = Annotated[int, Meta(ge=1, le=1000, description="How many, newest first.")]
@@ -19,6 +21,21 @@ Limit = Annotated[int, Meta(ge=1, le=1000, description="How many, newest first."
 Concurrent = Annotated[int, Meta(ge=1, le=65536)]
 Word = Annotated[str, Meta(min_length=1, max_length=256, pattern="^[^\\x00]*$")]
 Time = Annotated[float, Meta(ge=0, le=1e12)]
+
+
+class StandingView(Struct, frozen=True, kw_only=True):
+    """How a deployment stands in the process that answers.
+
+    `state` is ``closed`` while requests pass, ``open`` while it is left alone since it failed
+    (`retry_in` seconds more), ``half_open`` while one request tries it. `last_failure` is what
+    went wrong last, None once it has answered again.
+    """
+
+    state: State
+    running: int
+    waiting: int
+    retry_in: float
+    last_failure: str | None
 
 
 class DeploymentView(Struct, frozen=True, kw_only=True):
@@ -33,6 +50,7 @@ class DeploymentView(Struct, frozen=True, kw_only=True):
     deadlines: DeadlineOverrides
     max_concurrent: int | None
     declared: bool
+    standing: StandingView
 
 
 class DeploymentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,8 +170,9 @@ SettingsChange: Any = msgspec.defstruct(
 """The settings to change; null gives one its default back, those left out stay as they are."""
 
 
-def deployment_view(deployment: Deployment) -> DeploymentView:
+def deployment_view(deployment: Deployment, standing: Standing) -> DeploymentView:
     """Return what may be shown of a deployment."""
+    circuit = standing.circuit
     return DeploymentView(
         name=deployment.name,
         family=deployment.family,
@@ -164,6 +183,13 @@ def deployment_view(deployment: Deployment) -> DeploymentView:
         deadlines=deployment.deadlines,
         max_concurrent=deployment.max_concurrent,
         declared=deployment.declared,
+        standing=StandingView(
+            state=circuit.state,
+            running=standing.queue.running,
+            waiting=standing.queue.waiting,
+            retry_in=round(circuit.remaining, 3),
+            last_failure=None if circuit.last is None else circuit.last.message,
+        ),
     )
 
 
