@@ -323,6 +323,8 @@ async def test_learns_to_leave_special_tokens_alone(bench: Bench) -> None:
         ({"message": "[{'type': 'extra_forbidden', 'loc': ('body', 'temperature'), 'msg': 'Extra"
           " inputs are not permitted', 'input': 0.5}]"}, "temperature"),
         ({"message": "Unknown parameter: 'stop'.", "param": "stop"}, "stop"),
+        ({"message": "`stop` is not supported with this model."}, "stop"),
+        ({"message": "o1 models do not support temperature=0.5."}, "temperature"),
     ],
 )  # fmt: skip
 async def test_learns_from_one_refusal_one_thing(
@@ -348,6 +350,7 @@ async def test_learns_from_one_refusal_one_thing(
         "top_p and temperature cannot both be set",
         "unsupported",
         "This model does not support tools",
+        "The model seed-coder does not support images; please stop to send any",
         "unknown field: response_format",
     ],
 )

@@ -33,6 +33,12 @@ _SPARABLE = (
     "logprobs",
     STOP,
 )
+_NAMES = frozenset({*_SPARABLE, "max_tokens"})
+_ENGLISH = frozenset({STOP, "seed"})
+"""Words that mean the field only where they are quoted, or announced as an argument."""
+_ANNOUNCED = re.compile(
+    r"""(?:['"`]|\b(?:supplied|parameters?|arguments?|fields?):? )(?=([\w-]+))""", re.IGNORECASE
+)
 _TOGETHER = {"logprobs": {"logprobs", "top_logprobs"}}
 """``top_logprobs`` without ``logprobs`` is refused in turn."""
 _WHATEVER_THE_VALUE = re.compile(
@@ -79,8 +85,8 @@ def _without(habits: Habits, names: set[str]) -> Habits:
 
 def _named(found: Refusal) -> str | None:
     """Return the field that a refusal names: as its parameter, else the first in its words."""
-    known = (*_SPARABLE, "max_tokens")
     if found.param is not None:
-        return found.param if found.param in known else None
-    words = re.findall(r"\w+", found.said)
-    return next((word for word in words if word in known), None)
+        return found.param if found.param in _NAMES else None
+    announced = (word for word in _ANNOUNCED.findall(found.said) if word in _NAMES)
+    plain = (word for word in re.findall(r"[\w-]+", found.said) if word in _NAMES - _ENGLISH)
+    return next(announced, None) or next(plain, None)

@@ -23,7 +23,7 @@ from inhouse.providers.openai_compatible.address import root
 from inhouse.providers.openai_compatible.counters import read_counters
 from inhouse.providers.openai_compatible.endings import Endings
 from inhouse.providers.openai_compatible.failures import broken_off, endless, garbled, refused
-from inhouse.providers.openai_compatible.learning import STOP, told
+from inhouse.providers.openai_compatible.learning import told
 from inhouse.providers.openai_compatible.requesting import CHAT, TEXT, Question, ask, get, send
 from inhouse.providers.openai_compatible.servers import server
 from inhouse.providers.openai_compatible.site import Platform
@@ -85,8 +85,20 @@ class OpenAICompatible:
         with blaming(deployment):
             response = await ask(self._transport, upstream, question, params, self._learn_names)
             try:
-                async for delta in _answer(upstream, response, question, params):
-                    yield delta
+                events, reading = Events(response), Reading()
+                endings = Endings(params.stop if upstream.ends_by_itself else (), params.n)
+                while not reading.done and (found := await events.next()) is not None:
+                    for event in found:
+                        for delta in _read(upstream, reading, event, question.text):
+                            if (shown := endings.feed(delta)) is not None:
+                                yield shown
+                    if endings.done:
+                        return
+                response.release()
+                if not reading.finished:
+                    raise broken_off(upstream)
+                if (usage := reading.finish()) is not None:
+                    yield usage
             except EventTooLargeError:
                 raise endless(upstream) from None
             finally:
@@ -169,28 +181,6 @@ class OpenAICompatible:
         except UpstreamError:
             pass
         return ()
-
-
-async def _answer(
-    upstream: Upstream, response: Response, question: Question, params: Params
-) -> Deltas:
-    """Read an answer to its end, or to where its last choice is to stop."""
-    events, reading = Events(response), Reading()
-    stops = params.stop if STOP in upstream.habits.left_out else ()
-    endings = Endings(stops, params.n)
-    while not reading.done and (found := await events.next()) is not None:
-        for event in found:
-            for delta in _read(upstream, reading, event, question.text):
-                shown = endings.feed(delta)
-                if shown is not None:
-                    yield shown
-            if endings.done:
-                return
-    response.release()
-    if not reading.finished:
-        raise broken_off(upstream)
-    if (usage := reading.finish()) is not None:
-        yield usage
 
 
 def _question(deployment: Deployment, prompt: Prompt, params: Params) -> Question:

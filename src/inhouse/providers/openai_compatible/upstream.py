@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inhouse.core.catalog import Deployment
+from inhouse.providers.openai_compatible.learning import STOP
 from inhouse.providers.openai_compatible.site import Routes, Site
 
 
@@ -40,6 +41,11 @@ class Upstream:
         """Whether the model takes rendered text: as the options say, else as far as is known."""
         said = self.site.options.takes_text
         return said if said is not None else self.site.takes_text and not self.messages_only
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether stop sequences are ours to watch, since the upstream takes none."""
+        return STOP in self.habits.left_out
 
     @property
     def secrets(self) -> list[str]:
