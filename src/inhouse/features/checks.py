@@ -10,17 +10,14 @@ from typing import Protocol, runtime_checkable
 
 from inhouse.core.catalog import Deployment, Settings
 from inhouse.core.delta import Served
-from inhouse.core.naming import did_you_mean
 from inhouse.core.ports import Progress, Provider, Warming
 from inhouse.errors import InhouseError, UpstreamError, UpstreamFailure
 from inhouse.families import CompletionMode, Families, Family
 from inhouse.features import samples
 from inhouse.features.check import Check, Status, failed, ok, skipped, warning
+from inhouse.features.listing import check_model, check_window, listed
 from inhouse.features.remedies import FATAL, remedy
 from inhouse.features.sentinels import fitting, unknown_sentinels
-
-MOST_NAMES = 5
-"""Served names that a sentence lists."""
 
 
 @runtime_checkable
@@ -95,18 +92,18 @@ class _Examination:
         if connection.status is Status.FAILED:
             return
         if self.family.completion is not CompletionMode.NATIVE:
-            yield self._window()
+            yield check_window(self.deployment, self.family, self.settings, self.served)
         if self._asked().fim is not None and self._asked().completion is CompletionMode.FIM:
             yield await self._guarded("special tokens", self._tokens)
         completion = await self._guarded("completion", self._completion)
-        model = self._model(completion)
+        model = check_model(self.deployment, self.family, self.served, completion)
         if model is not None:
             yield model
         yield completion
         yield await self._chat()
         yield self._streaming()
-        for habit in self._habits():
-            yield ok("habits", habit)
+        if habits := self._habits():
+            yield ok("habits", " ".join(habits))
         for remark in self._remarks():
             yield warning(
                 "address",
@@ -129,37 +126,8 @@ class _Examination:
         except InhouseError as error:
             return failed(name, str(error))
         key = " and takes the key" if self.deployment.api_key else ""
-        serves = f"It serves {_listed(self.served)}" if self.served else "It lists nothing"
+        serves = f"It serves {listed(self.served)}" if self.served else "It lists nothing"
         return ok(name, f"The upstream answers{key}. {serves}.")
-
-    def _window(self) -> Check:
-        name, wanted = "window", self._wanted()
-        told = self._told()
-        declared = self.deployment.options.get("window")
-        if told is None:
-            assumed = declared or self.family.window
-            return skipped(
-                name,
-                f"The upstream does not tell its window; {assumed} tokens are assumed.",
-                "If it is smaller, set the option window=TOKENS.",
-            )
-        bigger = self.family.window if declared is None else declared
-        if isinstance(bigger, int) and told < bigger:
-            whose = "the family's is" if declared is None else "declared are"
-            return warning(
-                name,
-                f"The upstream's window is {told} tokens, {whose} {bigger}."
-                " Prompts are cut to what it really takes.",
-                "Serve the model with a longer context (vLLM: --max-model-len), if it"
-                " fits into the GPU's memory.",
-            )
-        if told < wanted:
-            return warning(
-                name,
-                f"The upstream's window is {told} tokens; the settings would use {wanted}"
-                " for a completion. Prompts are cut.",
-            )
-        return ok(name, f"{told} tokens.")
 
     async def _tokens(self) -> Check:
         name = "special tokens"
@@ -224,30 +192,6 @@ class _Examination:
         takes_text = self.provider.takes_text(self.deployment)
         return self.family if takes_text else self.family.conversing()
 
-    def _model(self, completion: Check) -> Check | None:
-        """Judge the model's name, once it is known whether the upstream answers to it."""
-        if self.served is None or not (self.served or completion.status is Status.FAILED):
-            return None
-        names = [each.name for each in self.served]
-        model = self.deployment.model
-        if model in names or self.family.completion is CompletionMode.NATIVE:
-            return ok("model", f"'{model}' is served.")
-        what = f"The upstream serves no '{model}'{did_you_mean(model, names) or '.'}"
-        served = f" It serves {_listed(self.served)}."
-        prefix = self.deployment.provider
-        advice = f"Set the identifier to {prefix}/{names[0]}." if len(names) == 1 else ""
-        if completion.status is Status.FAILED:
-            return failed(
-                "model",
-                what + served,
-                advice or f"Set the identifier to {prefix}/NAME with one of these names.",
-            )
-        return warning(
-            "model",
-            f"{what} It answers all the same.",
-            advice,
-        )
-
     async def _chat(self) -> Check:
         if not self._asked().chat:
             return skipped(
@@ -296,23 +240,3 @@ class _Examination:
             return failed(name, str(error), remedy(error))
         except InhouseError as error:
             return failed(name, str(error))
-
-    def _told(self) -> int | None:
-        """Return the window that the upstream tells for this model."""
-        served = self.served or ()
-        told = {each.name: each.window for each in served}
-        return told.get(self.deployment.model, served[0].window if len(served) == 1 else None)
-
-    def _wanted(self) -> int:
-        settings = self.settings
-        return (
-            settings.completion_prefix_tokens
-            + settings.completion_suffix_tokens
-            + settings.completion_max_tokens
-        )
-
-
-def _listed(served: Sequence[Served]) -> str:
-    names = [f"'{each.name}'" for each in served[:MOST_NAMES]]
-    more = len(served) - len(names)
-    return (", ".join(names) or "no model") + (f" and {more} more" if more else "")
