@@ -73,6 +73,7 @@ class FakeAzure(Server):
         self.prefix = prefix
         self.asynchronous = asynchronous
         self.lists_deployments = True
+        self.lists_models = True
         self.window = 2048
         self.faults: deque[Handler] = deque()
         self.generated = 0
@@ -119,7 +120,7 @@ class FakeAzure(Server):
 
     async def _asked(self, exchange: Exchange, rest: list[str], deployment: str | None) -> None:
         match rest:
-            case ["models"] if deployment is None and exchange.request.method == "GET":
+            case ["models"] if deployment is None and self.lists_models:
                 # What Azure could deploy, not what is deployed.
                 await self._list(exchange, {"gpt-4o": "", "o4-mini": "", "text-ada": ""})
             case ["chat", "completions"] | ["completions"]:

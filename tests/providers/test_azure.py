@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from inhouse.core.delta import Delta, Usage
 from inhouse.core.prompt import Text
 from inhouse.core.requests import Params
-from inhouse.errors import UpstreamFailure
+from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.providers.openai_compatible.azure.address import read, routes
 from tests.fakes.azure import (
     CODER,
@@ -179,6 +179,30 @@ async def test_lists_the_deployments_where_the_resource_tells_them(bench: AzureB
         assert [each.name for each in await bench.provider.served(deployment)] == ["tiny-coder"]
         server.lists_deployments = False
         assert await bench.provider.served(deployment) == ()
+
+
+async def test_a_front_that_lists_nothing_is_asked_all_the_same(bench: AzureBench) -> None:
+    async with FakeAzure(api_key=KEY, generations=("classic",)) as server:
+        server.lists_models = False
+        deployment = bench.deployment(server.url)
+        with pytest.raises(UpstreamError) as caught:
+            await bench.provider.served(deployment)
+        assert caught.value.param == "endpoint"
+        assert await bench.ask(deployment)
+        assert targets(server)[-2:] == [V1, CLASSIC]
+
+
+async def test_finds_the_lists_of_the_classic_routes(bench: AzureBench) -> None:
+    async with FakeAzure(api_key=KEY, generations=("classic",)) as server:
+        deployment = bench.deployment(server.url)
+        assert [each.name for each in await bench.provider.served(deployment)] == ["tiny-coder"]
+        assert await bench.ask(deployment)
+        assert targets(server) == [
+            "/openai/v1/models",
+            "/openai/models?api-version=2024-10-21",
+            "/openai/deployments?api-version=2023-03-15-preview",
+            CLASSIC,
+        ]
 
 
 # Answers.

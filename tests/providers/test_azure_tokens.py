@@ -168,6 +168,15 @@ async def test_a_token_that_is_refused_is_renewed_once_for_all(tmp_path: Path) -
         assert entra.issued == 2
 
 
+async def test_a_list_renews_a_token_too(tmp_path: Path) -> None:
+    async with azure() as (server, entra), benched(tmp_path) as bench:
+        deployment = application(bench, server, entra)
+        assert await bench.provider.served(deployment)
+        entra.revoke()
+        assert await bench.provider.served(deployment)
+        assert entra.issued == 2
+
+
 async def test_an_identity_without_rights_is_not_asked_for_tokens_again_and_again(
     tmp_path: Path,
 ) -> None:
