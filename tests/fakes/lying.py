@@ -151,7 +151,8 @@ class Lying(Server):
 
     def _text(self, body: dict[str, Any]) -> tuple[str, str]:
         """Return the answer and why it ends."""
-        said, wanted = _said(body), body["max_tokens"]
+        # What does not fit is lost at the head, as Ollama does it.
+        said, wanted = _said(body)[-3 * self.traits.window :], body["max_tokens"]
         if "tools" in body or "response_format" in body:
             return self.traits.arguments or "I would rather talk.", "stop"
         text = WORDS

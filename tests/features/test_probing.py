@@ -13,7 +13,15 @@ import pytest
 from inhouse.core.catalog import Deployment, Feature, Settings
 from inhouse.core.ports import ProviderContext
 from inhouse.families import CompletionMode, Support, load
-from inhouse.features.probing import LIMIT, Report, Subject, outdated, probe, read_report
+from inhouse.features.probing import (
+    LIMIT,
+    Report,
+    Subject,
+    cancelling,
+    outdated,
+    probe,
+    read_report,
+)
 from inhouse.features.probing.evidence import Suffix
 from inhouse.features.probing.probe import CLOSING, PARTS
 from inhouse.providers.openai_compatible import OpenAICompatible
@@ -241,6 +249,14 @@ async def test_the_needle_tells_where_usage_does_not(openai: OpenAICompatible) -
     assert window.cut is False
 
 
+async def test_the_needle_is_lost_where_prompts_are_silently_cut(openai: OpenAICompatible) -> None:
+    report = await probed(openai, usage=False, window=4096, claims=4096, truncates=True)
+    window = report.evidence.window
+    assert window is not None
+    assert window.cut
+    assert "does not find the head" in window.why
+
+
 async def test_no_prompt_is_longer_than_it_may_be(openai: OpenAICompatible) -> None:
     async with Lying(window=1_000_000, claims=1_000_000) as upstream:
         report = await probe(subject(deployment(upstream), openai), gentle=True)
@@ -266,8 +282,7 @@ async def test_hang_ups_that_nobody_hears(
     found = report.evidence.cancelling
     assert found is not None
     assert found.streamed.stopped is streamed
-    # What an abandoned stream still makes hides what happens to the next request.
-    assert found.whole.stopped is (whole if streamed else found.whole.stopped)
+    assert found.whole.stopped is whole
     assert badge(report, Feature.COMPLETION) is Support.PARTIAL
     assert "Generation goes on" in said(report, Feature.COMPLETION)
 
@@ -278,6 +293,33 @@ async def test_without_counters_nothing_is_claimed(openai: OpenAICompatible) -> 
     assert found is not None
     assert found.streamed.stopped is None
     assert "Not observable" in found.streamed.why
+    assert badge(report, Feature.COMPLETION) is Support.FULL
+
+
+async def test_a_short_request_that_waits_behind_an_abandoned_one_is_a_sign(
+    openai: OpenAICompatible, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever it takes counts as too long: tests do not wait.
+    monkeypatch.setattr(cancelling, "SLOWER", 0.0)
+    monkeypatch.setattr(cancelling, "SLOWER_MILLISECONDS", -1.0)
+    report = await probed(openai, metrics=False)
+    found = report.evidence.cancelling
+    assert found is not None
+    assert found.streamed.stopped is False
+    assert "The next short answer took" in found.streamed.why
+
+
+async def test_others_who_use_the_upstream_are_waited_for_but_not_for_ever(
+    openai: OpenAICompatible, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancelling, "BEGIN_SECONDS", 0.01)
+    async with Lying() as upstream:
+        upstream.running.append(1_000_000)
+        report = await probe(subject(deployment(upstream), openai), gentle=True)
+    found = report.evidence.cancelling
+    assert found is not None
+    assert found.streamed.stopped is None
+    assert "Others use the upstream" in found.streamed.why
     assert badge(report, Feature.COMPLETION) is Support.FULL
 
 

@@ -17,8 +17,13 @@ from inhouse.prompts import Rendered, render_chat, render_completion, render_gen
 MAX_TOKENS = 48
 HOLE_TOKENS = 8
 INSTRUCTION = "Write a function that returns the larger one of two numbers."
-HOLES = (("\n\nprint(json.dumps({}))\n", "json"), ("\n\nprint(math.sqrt(2))\n", "math"))
-"""Code behind the cursor in ``import |``, and what it calls for."""
+HOLES = (
+    ("import ", ("\n\nprint(json.dumps({}))\n", "\n\nprint(math.sqrt(2))\n")),
+    ("result = ", ("\nassert result == 41\n", "\nassert result == 'blue'\n")),
+)
+"""Code before the cursor, and two kinds of code behind it that call for different fillings."""
+CALLED_FOR = ("json", "math")
+"""What the first pair calls for."""
 
 
 def completion(subject: Subject, prefix: str = samples.PREFIX, suffix: str = "") -> Rendered:
@@ -69,19 +74,24 @@ async def chat(subject: Subject, _: Evidence) -> Answered | Skipped:
 
 
 async def fill(subject: Subject, evidence: Evidence) -> Filling | Skipped:
-    """Fill two holes that only the code behind them explains."""
+    """Fill holes that only the code behind them explains; a second pair where one tells nothing."""
     if subject.native:
         return Skipped("An index is no model: it fills in where the repository repeats itself.")
     if evidence.completion is None or evidence.completion.error:
         return Skipped("It answers no completion.")
-    texts: list[str] = []
-    for suffix, _ in HOLES:
-        asked = completion(subject, "import ", suffix)
-        params = msgspec.structs.replace(asked.params, max_tokens=HOLE_TOKENS)
-        texts.append((await subject.ask(asked.prompt, params)).text)
-    if all(wanted in text for text, (_, wanted) in zip(texts, HOLES, strict=True)):
-        return Filling(suffix=Suffix.RIGHT)
-    return Filling(suffix=Suffix.IGNORED if texts[0] == texts[1] else Suffix.USED)
+    for prefix, suffixes in HOLES:
+        texts = [await _filling(subject, prefix, suffix) for suffix in suffixes]
+        if all(wanted in text for wanted, text in zip(CALLED_FOR, texts, strict=True)):
+            return Filling(suffix=Suffix.RIGHT)
+        if texts[0] != texts[1]:
+            return Filling(suffix=Suffix.USED)
+    return Filling(suffix=Suffix.IGNORED)
+
+
+async def _filling(subject: Subject, prefix: str, suffix: str) -> str:
+    asked = completion(subject, prefix, suffix)
+    params = msgspec.structs.replace(asked.params, max_tokens=HOLE_TOKENS)
+    return (await subject.ask(asked.prompt, params)).text
 
 
 async def _answered(subject: Subject, render: Callable[[], Rendered]) -> Answered:

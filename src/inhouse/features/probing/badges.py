@@ -153,6 +153,7 @@ def _flow(evidence: Evidence) -> Iterator[Reason]:
 def _window(feature: Feature, evidence: Evidence) -> Iterator[Reason]:
     window = evidence.window
     if window is None:
+        yield _note("How long prompts may really be: not measured.")
         return
     if window.cut:
         taken = (

@@ -104,6 +104,9 @@ class _Measuring:
                 return Window(claimed=self._claimed, accepted=near, refused=above, cut=False)
             case _Fate.CUT:
                 return Window(claimed=self._claimed, accepted=near, cut=True)
+            case _Fate.TAKEN if before is _Fate.WHOLE:
+                why = "Of a longer prompt, it does not find the head."
+                return Window(claimed=self._claimed, accepted=near, cut=True, why=why)
             case _Fate.WHOLE if before is _Fate.WHOLE:
                 why = "It takes more than is claimed."
                 return Window(claimed=self._claimed, accepted=above, cut=False, why=why)
