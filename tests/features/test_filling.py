@@ -90,6 +90,9 @@ DESCRIPTIONS = [
     ("a.hs", "add a b = ", "The function should return the sum of its arguments."),
     ("a.erl", "add(A, B) -> ", "The function should return the sum of its arguments."),
     ("a.kt", "fun add(a: Int, b: Int) = ", "It should return the sum of both values."),
+    ("", "import os\nfrom os import path\n\n", "You can now use the functions of the module."),
+    ("", ADD, "The function should return the sum of both."),
+    ("", "", "This is an empty file, so there is nothing to complete."),
     ("a.swift", "func add() {\n    ", "Please provide more context about this function."),
 ]
 
@@ -154,6 +157,8 @@ TEXT = [
     ("a.yaml", "description: ", "The service that answers all of the requests."),
     ("a.sql", "-- ", "The table of all the people that we know."),
     ("", "# ", "The function returns the sum of both arguments."),
+    ("", "Dear all,\n\nthank you for the cake. ", "It was good, and we ate all of it."),
+    ("", "We met in the garden\nand ", "Then we went home to have some tea."),
     ("a.hs", "-- | ", "The sum of all the numbers in the list."),
 ]
 
@@ -244,6 +249,9 @@ def test_the_table_is_long_enough() -> None:
         (BODY, "        x = r\n        return x", "x = r\n    return x"),
         (BODY, "  x = r\n  return x", "x = r\n    return x"),
         (BODY, "x = r\n\nreturn x", "x = r\n\n    return x"),
+        (BODY, "x = r\n  \n\nreturn x", "x = r\n  \n\n    return x"),
+        (BODY, "x = r\n\n", "x = r"),
+        (BODY, "x = r\n  ", "x = r\n  "),
         ("def area(r):\n", "    return r", "    return r"),
         ("def area(r):", "\n    return r", "\n    return r"),
         ("def area(r):", "```python\n    return r\n```", "\n    return r"),

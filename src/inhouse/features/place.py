@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 
 from msgspec import Struct
 
+from inhouse.features.fences import has_code_mark
+from inhouse.features.prose import is_prose, is_wordy
 from inhouse.prompts import line_comment
 
 _TEXT_KINDS = (
@@ -42,6 +44,8 @@ _QUOTED_LINES = ('"""', "'''")
 _TAG = re.compile(r"(?<![=-])>([^<>{};=]*)\Z")
 _VALUE = re.compile(r"""^\s*(?:- )?["']?[\w.-]+["']?\s*[:=]\s*["'|>]?\s*\S*""")
 _LOOKED_AT = 8000
+_LINES = 10
+"""So many lines tell what a file without a name is made of."""
 
 
 class Place(Struct, frozen=True):
@@ -66,13 +70,20 @@ def place(prefix: str, path: str, language: str) -> Place:
     comment = line_comment(path, language)
     text = file or (
         _in_comment(head, comment)
-        or (unknown and head.lstrip().startswith(_ANY_COMMENT))
+        or (unknown and (head.lstrip().startswith(_ANY_COMMENT) or _reads_as_text(near)))
         or _in_string(head, kind)
         or _in_block(near, comment)
         or (kind in _MARKUP and _TAG.search(near) is not None)
         or (kind in _VALUES and _VALUE.match(head) is not None)
     )
     return Place(text=text, file=file, dotted=kind in _DOTTED)
+
+
+def _reads_as_text(near: str) -> bool:
+    """Tell whether half of the last lines are words: all there is to know of a nameless file."""
+    lines = [line for line in near.split("\n") if line.strip()][-_LINES:]
+    worded = sum(is_prose(each) or (is_wordy(each) and not has_code_mark(each)) for each in lines)
+    return worded > 0 and worded * 2 >= len(lines)
 
 
 def _in_comment(head: str, comment: str) -> bool:

@@ -22,6 +22,6 @@ def heal(endpoint: str) -> tuple[str, str | None]:
     rest = re.split(r"[?#]", rest, maxsplit=1)[0]
     host, _, path = rest.partition("/")
     path = _SLASHES.sub("/", f"/{path}").rstrip("/")
-    root = f"{scheme.lower()}://{host}{_ROUTES.sub('', path)}"
+    root = f"{scheme.lower()}://{host.strip()}{_ROUTES.sub('', path)}"
     usual = {root, f"{root}/", f"{root}/v1", f"{root}/v1/"}
     return root, None if written in usual else f"The endpoint should be {root}"

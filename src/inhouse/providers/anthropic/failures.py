@@ -14,8 +14,7 @@ from inhouse.wire.openai.refusals import is_html, quote, retry_after
 from inhouse.wire.sse import LARGEST_EVENT
 
 _ADVICE = {
-    UpstreamFailure.AUTHENTICATION: "refused the API key. Check the deployment's api_key, and"
-    " whether a gateway wants it as a bearer token (the option bearer=true)",
+    UpstreamFailure.AUTHENTICATION: "refused the API key. Check the deployment's api_key",
     UpstreamFailure.CONTEXT_LENGTH: "finds the prompt too long for its model",
     UpstreamFailure.BAD_REQUEST: "refused the request",
     UpstreamFailure.RATE_LIMITED: "is asked too much. Wait, or have the key's limits raised",
@@ -40,6 +39,8 @@ def refused(
     elif failure is UpstreamFailure.UNKNOWN_MODEL:
         model, param = upstream.deployment.model, "model"
         what = f"does not know the model '{model}'{did_you_mean(model, upstream.names)}"
+    elif found.status == 401 and not upstream.bearer:
+        what += ", and whether a gateway wants it as a bearer token (the option bearer=true)"
     elif found.status == 403:
         what = "does not let this API key do that. Check the rights of the deployment's api_key"
     elif found.status == OVERLOADED:

@@ -43,7 +43,8 @@ class Upstream:
         self.connecting = Connecting(deployment, options, context, root)
         self.place = self.connecting.place
         key = deployment.api_key.reveal()
-        name, value = ("authorization", f"Bearer {key}") if options.bearer else ("x-api-key", key)
+        self.bearer = options.bearer
+        name, value = ("authorization", f"Bearer {key}") if self.bearer else ("x-api-key", key)
         self.headers = self.connecting.secret_header(name, value) if key else b""
         if "anthropic-version" not in {name.lower() for name in options.headers}:
             self.headers += header_block({"anthropic-version": VERSION})
