@@ -36,7 +36,12 @@ class DeadlineOverrides(
 
     def over(self, deadlines: Deadlines) -> Deadlines:
         """Return `deadlines` with the overrides."""
+        if self == _NOTHING:
+            return deadlines
         given = {
             name: value for name, value in msgspec.structs.asdict(self).items() if value is not None
         }
-        return msgspec.structs.replace(deadlines, **given) if given else deadlines
+        return msgspec.structs.replace(deadlines, **given)
+
+
+_NOTHING = DeadlineOverrides()

@@ -9,6 +9,8 @@ from msgspec import Struct, field
 from inhouse.core.catalog import Limits, Role
 from inhouse.core.deadlines import Deadlines
 
+_UNLIMITED = Limits()
+
 
 class Caller(Struct, frozen=True):
     """The authenticated user or service behind a request.
@@ -22,6 +24,11 @@ class Caller(Struct, frozen=True):
     team: str = ""
     limits: Limits = field(default_factory=Limits)
     team_limits: Limits = field(default_factory=Limits)
+
+    @property
+    def limited(self) -> bool:
+        """Whether anything limits what the caller may ask for in a minute."""
+        return self.limits != _UNLIMITED or self.team_limits != _UNLIMITED
 
     def may_use(self, model: str) -> bool:
         """Tell whether the caller's key allows the model, by feature or deployment name."""
