@@ -607,7 +607,8 @@ QUOTING = {"error": {"message": f"The key sk-hush cannot read {PROMPT.text}"}}
 async def test_names_each_failure(
     bench: Bench, fault: Handler, failure: UpstreamFailure, words: str
 ) -> None:
-    bench.deadlines = Deadlines(first_token=0.2, between_tokens=0.2)
+    first_token = 0.2 if fault is Exchange.hang else 10
+    bench.deadlines = Deadlines(first_token=first_token, between_tokens=0.2)
     async with FakeOpenAI() as server:
         server.faults.append(fault)
         with pytest.raises(UpstreamError, match=words) as caught:
@@ -615,6 +616,7 @@ async def test_names_each_failure(
         assert caught.value.failure is failure
         assert f"127.0.0.1:{server.port}" in caught.value.message
         await server.until(lambda: len(server.peers) <= 1)
+        bench.deadlines = Deadlines()
         assert await bench.ask(bench.deployment(server.endpoint))
 
 

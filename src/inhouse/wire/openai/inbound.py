@@ -71,7 +71,8 @@ class CompletionBody(Struct, frozen=True, kw_only=True):
     """The body of ``POST /v1/completions``.
 
     `path` and `language` are ours, and help the model; `instruction` goes with the model
-    ``generation``. `user` tells apart for whom one key asks. `prompt` is the code before the cursor; a list may hold one.
+    ``generation``. `user` tells apart for whom one key asks. `prompt` is the code before the
+    cursor; a list may hold one.
     """
 
     model: Model
