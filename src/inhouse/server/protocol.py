@@ -44,7 +44,9 @@ class _Joined:
         """Send what has been written so far."""
         parts = self._parts
         if parts:
-            self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
+            # Whoever hangs up in this very turn is gone now, which uvloop takes for a mistake.
+            if not self._transport.is_closing():
+                self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
             parts.clear()
 
     def close(self) -> None:
