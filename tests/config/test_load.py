@@ -7,18 +7,9 @@ import msgspec
 import pytest
 
 from inhouse import config
-from inhouse.core.catalog import (
-    ApiKey,
-    Declared,
-    Deployment,
-    Feature,
-    Limits,
-    Role,
-    Route,
-    Team,
-    digest,
-)
+from inhouse.core.catalog import ApiKey, Declared, Deployment, Limits, Role, Route, Team, digest
 from inhouse.core.deadlines import DeadlineOverrides
+from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
 from inhouse.errors import ConfigError
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.ports import ProviderContext
+from inhouse.core.settings import Settings
 from inhouse.families import load
 from inhouse.features.check import Check, Status
 from inhouse.features.checks import check_deployment

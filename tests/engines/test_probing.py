@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from inhouse.core.catalog import Deployment, Feature, Settings
+from inhouse.core.catalog import Deployment
+from inhouse.core.feature import Feature
 from inhouse.core.ports import ProviderContext
+from inhouse.core.settings import Settings
 from inhouse.families import CompletionMode, Support, load
 from inhouse.features.probing import LIMIT, Evidence, Report, Subject, cancelling, probe
 from inhouse.features.probing.evidence import Answered, Asked, Cancelling, Window

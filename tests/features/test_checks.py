@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta, Served, Usage
 from inhouse.core.ports import Progress, Provider, ProviderContext
 from inhouse.core.prompt import Messages, Prompt
 from inhouse.core.requests import Params
 from inhouse.core.secret import Secret
+from inhouse.core.settings import Settings
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.families import load
 from inhouse.features.check import Check, Status

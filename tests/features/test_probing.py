@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from inhouse.core.catalog import Deployment, Feature, Settings
+from inhouse.core.catalog import Deployment
+from inhouse.core.feature import Feature
 from inhouse.core.ports import ProviderContext
+from inhouse.core.settings import Settings
 from inhouse.families import CompletionMode, Support, load
 from inhouse.features.probing import (
     LIMIT,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from inhouse.core.catalog import Feature
+from inhouse.core.feature import Feature
 from inhouse.families import CompletionMode, GenerationMode, Support
 from inhouse.features.probing import badges
 from inhouse.features.probing.evidence import (

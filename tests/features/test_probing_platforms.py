@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from inhouse.context import files
-from inhouse.core.catalog import Deployment, Feature, Settings
+from inhouse.core.catalog import Deployment
+from inhouse.core.feature import Feature
 from inhouse.core.ports import Provider, ProviderContext
 from inhouse.core.secret import Secret
+from inhouse.core.settings import Settings
 from inhouse.families import CompletionMode, Support, load
 from inhouse.features.probing import Report, Subject, probe
 from inhouse.providers.anthropic import Anthropic

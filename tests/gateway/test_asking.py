@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from inhouse.config import load_entries
-from inhouse.core.catalog import Feature, Role, Route
+from inhouse.core.catalog import Role, Route
 from inhouse.core.delta import Answer
+from inhouse.core.feature import Feature
 from inhouse.core.prompt import Messages, Text
 from inhouse.core.requests import (
     Caller,

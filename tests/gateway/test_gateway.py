@@ -8,7 +8,8 @@ import anyio.lowlevel
 import msgspec
 import pytest
 
-from inhouse.core.catalog import Deployment, Feature, Role, Route
+from inhouse.core.catalog import Deployment, Role, Route
+from inhouse.core.feature import Feature
 from inhouse.errors import AuthenticationError, ConfigError
 from inhouse.gateway import Gateway
 from inhouse.store import Registry

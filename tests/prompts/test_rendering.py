@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inhouse.core.catalog import Feature
+from inhouse.core.feature import Feature
 from inhouse.core.prompt import Fim, Messages, Prompt, Text
 from inhouse.core.requests import (
     ChatRequest,

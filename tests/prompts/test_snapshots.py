@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from inline_snapshot import snapshot
 
-from inhouse.core.catalog import Feature
+from inhouse.core.feature import Feature
 from inhouse.core.prompt import Fim, Messages, Text
 from inhouse.core.requests import ChatRequest, CompletionRequest, GenerationRequest, Message
 from inhouse.errors import RequestError

@@ -14,7 +14,6 @@ from inhouse.core.delta import Delta, Served, Usage
 from inhouse.core.prompt import Fim, Messages, Text
 from inhouse.core.requests import Message, Params
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.providers.bedrock.parallel import merged
 from tests.fakes.authority import Authority
 from tests.fakes.bedrock import (
     CLAUDE,
@@ -206,7 +205,7 @@ async def test_answers_that_are_read_slowly_wait() -> None:
         for number in range(200):
             yield Delta(text=f"{number} ")
 
-    deltas = merged([answer(), answer()])
+    deltas = several(2, answer)
     first = await anext(deltas)
     assert first.text == "0 "
     rest = [each async for each in deltas]

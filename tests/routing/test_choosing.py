@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inhouse.core.catalog import Deployment, Feature, Role
+from inhouse.core.catalog import Deployment, Role
+from inhouse.core.feature import Feature
 from inhouse.core.requests import Caller
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.routing.choosing import ordered

@@ -2,7 +2,8 @@
 
 import pytest
 
-from inhouse.core.catalog import Catalog, Deployment, Feature, Role, Route
+from inhouse.core.catalog import Catalog, Deployment, Role, Route
+from inhouse.core.feature import Feature
 from inhouse.core.requests import Caller
 from inhouse.errors import ForbiddenError, UnknownModelError
 from inhouse.routing.target import resolve, usable

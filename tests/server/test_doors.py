@@ -8,7 +8,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from inhouse.core.catalog import Catalog, Deployment, Feature, Route
+from inhouse.core.catalog import Catalog, Deployment, Route
+from inhouse.core.feature import Feature
 from inhouse.server.openapi import document
 from inhouse.server.pages import render
 from tests.server.serving import ADMIN, Served, configuration, serving

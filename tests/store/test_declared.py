@@ -5,17 +5,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inhouse.core.catalog import (
-    ApiKey,
-    Declared,
-    Deployment,
-    Feature,
-    Role,
-    Route,
-    Settings,
-    digest,
-)
+from inhouse.core.catalog import ApiKey, Declared, Deployment, Role, Route, digest
+from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
+from inhouse.core.settings import Settings
 from inhouse.errors import ConfigError, ConflictError, NotFoundError
 from inhouse.store import Kind, Registry
 

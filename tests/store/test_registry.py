@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
-from inhouse.core.catalog import Catalog, Deployment, Feature, Role, Route, Settings, digest
+from inhouse.core.catalog import Catalog, Deployment, Role, Route, digest
+from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
+from inhouse.core.settings import Settings
 from inhouse.errors import ConfigError, ConflictError, NotFoundError
 from inhouse.store import Registry
 from tests.store.conftest import Open

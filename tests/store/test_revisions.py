@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inhouse.core.catalog import Catalog, Deployment, Feature, Limits, Role, Route, Team
+from inhouse.core.catalog import Catalog, Deployment, Limits, Role, Route, Team
+from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
 from inhouse.errors import ConflictError, NotFoundError
 from inhouse.store import Registry

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from inhouse.core.catalog import ApiKey, Declared, Deployment, Feature, Role, Route, digest
+from inhouse.core.catalog import ApiKey, Declared, Deployment, Role, Route, digest
+from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
 from inhouse.errors import InhouseError, StoreError
 from inhouse.store import Registry

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from inhouse.core.catalog import Declared, Deployment, Feature, Limits, Role, Route, Team
+from inhouse.core.catalog import Declared, Deployment, Limits, Role, Route, Team
 from inhouse.core.deadlines import DeadlineOverrides
+from inhouse.core.feature import Feature
 from inhouse.errors import ConfigError, ConflictError, NotFoundError
 from inhouse.store import KeyChange, Registry
 

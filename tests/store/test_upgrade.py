@@ -9,17 +9,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
-from inhouse.core.catalog import (
-    ApiKey,
-    Deployment,
-    Feature,
-    Limits,
-    Role,
-    Route,
-    Settings,
-    Team,
-)
+from inhouse.core.catalog import ApiKey, Deployment, Limits, Role, Route, Team
+from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
+from inhouse.core.settings import Settings
 from inhouse.store.database import Database
 from inhouse.store.migration import FOLDER
 from inhouse.store.sealing import Seal, make_key

@@ -13,8 +13,9 @@ from pathlib import Path
 import inhouse
 from inhouse import config
 from inhouse.client import Client
-from inhouse.core.catalog import Catalog, Feature
+from inhouse.core.catalog import Catalog
 from inhouse.core.deadlines import Deadlines
+from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
 from inhouse.errors import GatewayError, InhouseError
 from inhouse.families import Families

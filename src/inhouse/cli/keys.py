@@ -11,7 +11,8 @@ from msgspec import UNSET
 from inhouse.cli import arguments, names, output
 from inhouse.cli.command import Group, json_option
 from inhouse.cli.registry import author, opened
-from inhouse.core.catalog import ApiKey, Catalog, Feature, Role
+from inhouse.core.catalog import ApiKey, Catalog, Role
+from inhouse.core.feature import Feature
 from inhouse.core.naming import did_you_mean
 from inhouse.store import KeyChange
 

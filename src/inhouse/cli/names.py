@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from inhouse.core.catalog import Catalog, Feature
+from inhouse.core.catalog import Catalog
+from inhouse.core.feature import Feature
 from inhouse.errors import InhouseError
 
 

@@ -15,7 +15,8 @@ from inhouse.cli.command import Command, json_option
 from inhouse.cli.progress import bar
 from inhouse.cli.registering import providers
 from inhouse.cli.registry import deployment, opened_with
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
+from inhouse.core.settings import Settings
 from inhouse.families import Support, load
 from inhouse.features.probing import Report, Subject, outdated, probe, read_report
 from inhouse.store import Registry

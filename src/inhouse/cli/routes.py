@@ -13,7 +13,8 @@ from inhouse.cli.command import Group, json_option
 from inhouse.cli.diagnosis import unfit
 from inhouse.cli.registry import author, opened
 from inhouse.cli.registry import team as known_team
-from inhouse.core.catalog import Catalog, Feature, Route
+from inhouse.core.catalog import Catalog, Route
+from inhouse.core.feature import Feature
 from inhouse.families import load
 from inhouse.store import route_name
 

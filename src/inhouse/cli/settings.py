@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 from inhouse.cli import output
 from inhouse.cli.command import Group, json_option
 from inhouse.cli.registry import author, opened
-from inhouse.core.catalog import Settings, setting_help
+from inhouse.core.settings import Settings, setting_help
 
 
 def _names(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -11,7 +11,8 @@ from msgspec import UNSET
 from inhouse.cli import arguments, names, output
 from inhouse.cli.command import Group, json_option
 from inhouse.cli.registry import author, opened, team
-from inhouse.core.catalog import Catalog, Feature, Team
+from inhouse.core.catalog import Catalog, Team
+from inhouse.core.feature import Feature
 from inhouse.errors import ConflictError
 
 

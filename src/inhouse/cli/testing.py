@@ -12,7 +12,8 @@ from inhouse import config
 from inhouse.cli import output
 from inhouse.cli.progress import bar
 from inhouse.cli.registering import providers
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
+from inhouse.core.settings import Settings
 from inhouse.errors import InhouseError
 from inhouse.families import load
 from inhouse.features.check import Check, Status, failed

@@ -12,7 +12,7 @@ from rich.text import Text
 from inhouse.cli import names, output
 from inhouse.cli.command import Group, json_option
 from inhouse.cli.registry import opened
-from inhouse.core.catalog import Feature
+from inhouse.core.feature import Feature
 from inhouse.core.trace import Outcome, Trace
 from inhouse.store import Filter
 

@@ -7,19 +7,9 @@ from typing import Any, cast
 from inhouse.config.document import Document
 from inhouse.config.listed import DeploymentEntry, KeyEntry, RouteEntry, TeamEntry
 from inhouse.config.secrets import Secrets
-from inhouse.core.catalog import (
-    ApiKey,
-    Declared,
-    Deployment,
-    Feature,
-    Limits,
-    Role,
-    Route,
-    Settings,
-    Team,
-    digest,
-)
+from inhouse.core.catalog import ApiKey, Declared, Deployment, Limits, Role, Route, Team, digest
 from inhouse.core.deadlines import DeadlineOverrides
+from inhouse.core.feature import Feature
 from inhouse.core.naming import (
     deployment_name_fault,
     did_you_mean,
@@ -27,6 +17,7 @@ from inhouse.core.naming import (
     name_fault,
 )
 from inhouse.core.secret import api_key_fault
+from inhouse.core.settings import Settings
 
 SECTIONS = ("settings", "deployments", "teams", "routes", "keys")
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from inhouse.config.listed import DeploymentEntry, KeyEntry, RouteEntry, TeamEntry
-from inhouse.core.catalog import Declared, Settings
+from inhouse.core.catalog import Declared
 from inhouse.core.secret import Secret
+from inhouse.core.settings import Settings
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 

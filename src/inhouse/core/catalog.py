@@ -6,45 +6,13 @@ import hashlib
 from enum import StrEnum
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct, field
 
-from inhouse.core.deadlines import DeadlineOverrides, Deadlines, Seconds
+from inhouse.core.deadlines import DeadlineOverrides
+from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
+from inhouse.core.settings import Settings
 from inhouse.errors import UnknownModelError
-
-
-class Feature(StrEnum):
-    """What a caller can ask for; a dotted one is a sub-feature and inherits its parent's route."""
-
-    COMPLETION = "completion"
-    GENERATION = "generation"
-    CHAT = "chat"
-    CHAT_EXPLAIN = "chat.explain"
-    CHAT_TESTS = "chat.tests"
-    CHAT_REFACTOR = "chat.refactor"
-    CHAT_FIX = "chat.fix"
-
-    @property
-    def parent(self) -> Feature | None:
-        """The feature whose route this one inherits, None for a top feature."""
-        head, dot, _ = self.value.rpartition(".")
-        return Feature(head) if dot else None
-
-    @property
-    def top(self) -> Feature:
-        """Itself, or the feature that it is a part of."""
-        return self.parent or self
-
-    @property
-    def priority(self) -> int:
-        """Who goes first where there is a queue: 0 before 1 before 2."""
-        return _PRIORITIES[self.top]
-
-
-# Somebody who types waits for a completion; a chat takes seconds anyway.
-_PRIORITIES = {Feature.COMPLETION: 0, Feature.GENERATION: 1, Feature.CHAT: 2}
-
 
 Weight = Annotated[int, Meta(ge=0, le=1000)]
 PerMinute = Annotated[int, Meta(ge=1, le=1_000_000_000)]
@@ -151,101 +119,6 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-Tokens = Annotated[int, Meta(ge=1, le=1_000_000)]
-
-
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an administrator may tune while the gateway runs; each field carries its help."""
-
-    completion_prefix_tokens: Annotated[
-        Tokens, Meta(description="Code before the cursor that a completion prompt may hold.")
-    ] = 2048
-    completion_suffix_tokens: Annotated[
-        Tokens, Meta(description="Code behind the cursor that a completion prompt may hold.")
-    ] = 512
-    completion_max_tokens: Annotated[
-        Tokens, Meta(description="Longest completion where the caller names no limit.")
-    ] = 128
-    generation_max_tokens: Annotated[
-        Tokens, Meta(description="Longest generation where the caller names no limit.")
-    ] = 2048
-    completion_connect_timeout: Annotated[
-        Seconds,
-        Meta(description="Seconds to connect to an upstream for a completion, TLS included."),
-    ] = 5.0
-    completion_first_token_timeout: Annotated[
-        Seconds, Meta(description="Seconds until the first token of a completion, queue included.")
-    ] = 10.0
-    completion_between_tokens_timeout: Annotated[
-        Seconds, Meta(description="Longest silence in seconds in the middle of a completion.")
-    ] = 5.0
-    completion_total_timeout: Annotated[
-        Seconds, Meta(description="Seconds that a completion may take in all.")
-    ] = 15.0
-    generation_connect_timeout: Annotated[
-        Seconds,
-        Meta(description="Seconds to connect to an upstream for a generation, TLS included."),
-    ] = 5.0
-    generation_first_token_timeout: Annotated[
-        Seconds, Meta(description="Seconds until the first token of a generation, queue included.")
-    ] = 30.0
-    generation_between_tokens_timeout: Annotated[
-        Seconds, Meta(description="Longest silence in seconds in the middle of a generation.")
-    ] = 20.0
-    generation_total_timeout: Annotated[
-        Seconds, Meta(description="Seconds that a generation may take in all.")
-    ] = 120.0
-    chat_connect_timeout: Annotated[
-        Seconds,
-        Meta(description="Seconds to connect to an upstream for a chat answer, TLS included."),
-    ] = 5.0
-    chat_first_token_timeout: Annotated[
-        Seconds, Meta(description="Seconds until the first token of a chat answer, queue included.")
-    ] = 60.0
-    chat_between_tokens_timeout: Annotated[
-        Seconds, Meta(description="Longest silence in seconds in the middle of a chat answer.")
-    ] = 30.0
-    chat_total_timeout: Annotated[
-        Seconds, Meta(description="Seconds that a chat answer may take in all.")
-    ] = 600.0
-    completion_superseding: Annotated[
-        bool,
-        Meta(description="Whether a completion ends the caller's earlier one for the same file."),
-    ] = True
-    max_queued: Annotated[
-        int,
-        Meta(ge=0, le=100_000, description="Requests that may wait for one busy deployment."),
-    ] = 200
-    trace_days: Annotated[
-        int, Meta(ge=1, le=3650, description="Days that trace rows are kept.")
-    ] = 90
-
-    def deadlines(self, feature: Feature) -> Deadlines:
-        """Return the deadlines of a feature."""
-        match feature.top:
-            case Feature.COMPLETION:
-                return Deadlines(
-                    connect=self.completion_connect_timeout,
-                    first_token=self.completion_first_token_timeout,
-                    between_tokens=self.completion_between_tokens_timeout,
-                    total=self.completion_total_timeout,
-                )
-            case Feature.GENERATION:
-                return Deadlines(
-                    connect=self.generation_connect_timeout,
-                    first_token=self.generation_first_token_timeout,
-                    between_tokens=self.generation_between_tokens_timeout,
-                    total=self.generation_total_timeout,
-                )
-            case _:
-                return Deadlines(
-                    connect=self.chat_connect_timeout,
-                    first_token=self.chat_first_token_timeout,
-                    between_tokens=self.chat_between_tokens_timeout,
-                    total=self.chat_total_timeout,
-                )
-
-
 class Catalog(Struct, frozen=True, kw_only=True):
     """The registry as one immutable snapshot: what the hot path reads.
 
@@ -306,11 +179,3 @@ class Declared(Struct, frozen=True, kw_only=True):
     teams: tuple[Team, ...] = ()
     keys: tuple[ApiKey, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-def setting_help() -> dict[str, tuple[Any, str]]:
-    """Return each setting's default and help text, by name."""
-    fields: dict[str, dict[str, Any]] = msgspec.json.schema(Settings)["$defs"]["Settings"][
-        "properties"
-    ]
-    return {name: (each["default"], each["description"]) for name, each in fields.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from inhouse.core.catalog import Feature
+from inhouse.core.feature import Feature
 
 LONGEST_NAME = 100
 

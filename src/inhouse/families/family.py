@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, field
 
-from inhouse.core.catalog import Feature
+from inhouse.core.feature import Feature
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 Source = Annotated[str, Meta(min_length=1)]

@@ -8,11 +8,12 @@ from types import TracebackType
 
 import msgspec
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta
 from inhouse.core.ports import Provider
 from inhouse.core.prompt import Messages, Prompt, text_of
 from inhouse.core.requests import Caller, Params
+from inhouse.core.settings import Settings
 from inhouse.core.stops import Stops
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.families import Families, Family

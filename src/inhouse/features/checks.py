@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Served
 from inhouse.core.ports import Progress, Provider, Warming
+from inhouse.core.settings import Settings
 from inhouse.errors import InhouseError, UpstreamError, UpstreamFailure
 from inhouse.families import CompletionMode, Families, Family
 from inhouse.features import samples

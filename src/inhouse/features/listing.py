@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Served
 from inhouse.core.naming import did_you_mean
+from inhouse.core.settings import Settings
 from inhouse.families import CompletionMode, Family
 from inhouse.features.check import Check, Status, failed, ok, skipped, warning
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inhouse.core.catalog import Feature
+from inhouse.core.feature import Feature
 from inhouse.core.prompt import Messages
 from inhouse.core.requests import ChatRequest, Message
 from inhouse.errors import InvalidValueError

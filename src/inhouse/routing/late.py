@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.deadlines import Deadlines
+from inhouse.core.settings import Settings
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.routing.target import Target
 from inhouse.routing.watch import Watch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from inhouse.core.catalog import Settings
 from inhouse.core.deadlines import DeadlineOverrides
+from inhouse.core.settings import Settings
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.routing.late import Late
 from inhouse.routing.standing import Standing

@@ -10,11 +10,12 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta
 from inhouse.core.ports import Provider
 from inhouse.core.prompt import Prompt
 from inhouse.core.requests import Params
+from inhouse.core.settings import Settings
 from inhouse.errors import (
     ConfigError,
     InhouseError,

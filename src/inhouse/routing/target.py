@@ -6,8 +6,9 @@ import difflib
 
 from msgspec import Struct, field
 
-from inhouse.core.catalog import Catalog, Deployment, Feature, Role
+from inhouse.core.catalog import Catalog, Deployment, Role
 from inhouse.core.deadlines import DeadlineOverrides
+from inhouse.core.feature import Feature
 from inhouse.core.requests import Caller
 from inhouse.errors import ForbiddenError, UnknownModelError
 

@@ -7,7 +7,8 @@ from html import escape
 from string import Template
 
 import inhouse
-from inhouse.core.catalog import Catalog, Feature
+from inhouse.core.catalog import Catalog
+from inhouse.core.feature import Feature
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from inhouse.core.catalog import Feature, Limits
+from inhouse.core.catalog import Limits
+from inhouse.core.feature import Feature
 
 ABSENT = "(none)"
 SET = "(set)"

@@ -7,18 +7,10 @@ from typing import Any
 
 import msgspec
 
-from inhouse.core.catalog import (
-    ApiKey,
-    Catalog,
-    Declared,
-    Deployment,
-    Feature,
-    Limits,
-    Route,
-    Settings,
-    Team,
-)
+from inhouse.core.catalog import ApiKey, Catalog, Declared, Deployment, Limits, Route, Team
 from inhouse.core.deadlines import DeadlineOverrides
+from inhouse.core.feature import Feature
+from inhouse.core.settings import Settings
 from inhouse.errors import ConfigError, StoreError
 from inhouse.store.changes import Document, Kind, State, limits_document, route_name, route_parts
 from inhouse.store.sealing import Seal

@@ -12,13 +12,13 @@ from inhouse.core.catalog import (
     Catalog,
     Declared,
     Deployment,
-    Feature,
     Limits,
     Role,
     Route,
     Team,
     digest,
 )
+from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
 from inhouse.errors import ConflictError, NotFoundError
 from inhouse.store import edits, history, keys, opening, rows, rules

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import UNSET, Struct
 
-from inhouse.core.catalog import ApiKey, Declared, Deployment, Limits, Route, Settings, Team
+from inhouse.core.catalog import ApiKey, Declared, Deployment, Limits, Route, Team
 from inhouse.core.naming import (
     deployment_name_fault,
     did_you_mean,
@@ -15,6 +15,7 @@ from inhouse.core.naming import (
     name_fault,
 )
 from inhouse.core.secret import Secret, api_key_fault
+from inhouse.core.settings import Settings
 from inhouse.errors import ConfigError, ConflictError, NotFoundError
 from inhouse.store.changes import Change
 from inhouse.store.keys import KeyChange

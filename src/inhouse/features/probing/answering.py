@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from inhouse.core.catalog import Feature
+from inhouse.core.feature import Feature
 from inhouse.core.requests import ChatRequest, CompletionRequest, GenerationRequest, Message, Params
 from inhouse.errors import InhouseError, UpstreamError, UpstreamFailure
 from inhouse.features import samples

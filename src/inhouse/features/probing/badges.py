@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from inhouse.core.catalog import Feature
+from inhouse.core.feature import Feature
 from inhouse.families import CompletionMode, GenerationMode, Support
 from inhouse.features.probing.evidence import (
     Answered,

@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.deadlines import Deadlines
 from inhouse.core.delta import Delta
 from inhouse.core.ports import Provider
 from inhouse.core.prompt import Messages, Prompt
 from inhouse.core.requests import Message, Params
+from inhouse.core.settings import Settings
 from inhouse.families import CompletionMode, Families, Family
 from inhouse.features.joined import joined
 from inhouse.prompts import Budget

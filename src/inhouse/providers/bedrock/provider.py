@@ -18,12 +18,12 @@ from inhouse.core.prompt import Prompt, Text, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
 from inhouse.providers.bedrock.failures import garbled, messages_only, refused
-from inhouse.providers.bedrock.parallel import merged
 from inhouse.providers.bedrock.question import Question, question
 from inhouse.providers.bedrock.reading import Events, deltas_of
 from inhouse.providers.bedrock.sending import LARGEST_REFUSAL, Sender
 from inhouse.providers.bedrock.upstream import Upstream, installed
 from inhouse.providers.connecting import blaming
+from inhouse.providers.several import several
 from inhouse.transport import Response
 from inhouse.wire.bedrock.converse import count_body, counted, learned
 from inhouse.wire.bedrock.refusals import Cause, Refusal
@@ -73,7 +73,7 @@ class Bedrock:
         if params.n == 1:
             return self._answer(deployment, prompt, params)
         one = msgspec.structs.replace(params, n=1)
-        return merged([self._answer(deployment, prompt, one) for _ in range(params.n)])
+        return several(params.n, lambda: self._answer(deployment, prompt, one))
 
     async def served(self, deployment: Deployment) -> Sequence[Served]:
         """Return the model itself: Bedrock's runtime lists none.

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from inhouse.core.catalog import Feature
+from inhouse.core.feature import Feature
 from inhouse.errors import InvalidValueError, NotFoundError
 from inhouse.server.operation import Call
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from inhouse.core.catalog import Feature
 from inhouse.core.delta import Answer, Delta, Usage
+from inhouse.core.feature import Feature
 from inhouse.core.requests import Caller, CompletionRequest, GenerationRequest, Params
 from inhouse.errors import InvalidValueError, UnknownModelError
 from inhouse.features.joined import joined

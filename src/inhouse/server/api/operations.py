@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inhouse.core.catalog import Settings
+from inhouse.core.settings import Settings
 from inhouse.families import Family
 from inhouse.server.api import keys, probing, registry, routes, shapes, teams
 from inhouse.server.operation import Operation

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from inhouse.core.catalog import Deployment, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.secret import Secret
+from inhouse.core.settings import Settings
 from inhouse.errors import ConflictError, InvalidValueError, NotFoundError
 from inhouse.families import Family
 from inhouse.features.checks import check_deployment

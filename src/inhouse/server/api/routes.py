@@ -6,7 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from inhouse.core.catalog import Catalog, Feature, Route, Weight
+from inhouse.core.catalog import Catalog, Route, Weight
+from inhouse.core.feature import Feature
 from inhouse.errors import InvalidValueError
 from inhouse.server.api.changing import change, feature
 from inhouse.server.operation import Call, Operation

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from inhouse.core.catalog import Deployment, Feature, Settings
+from inhouse.core.catalog import Deployment
 from inhouse.core.deadlines import DeadlineOverrides
+from inhouse.core.feature import Feature
+from inhouse.core.settings import Settings
 from inhouse.core.trace import Outcome, Trace
 from inhouse.families import Family
 from inhouse.features.checks import Check

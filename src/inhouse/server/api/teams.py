@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from inhouse.core.catalog import Catalog, Feature, Limits, PerMinute, Team
+from inhouse.core.catalog import Catalog, Limits, PerMinute, Team
+from inhouse.core.feature import Feature
 from inhouse.errors import ConflictError, NotFoundError
 from inhouse.server.api import routes
 from inhouse.server.api.changing import change, feature

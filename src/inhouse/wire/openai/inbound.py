@@ -12,8 +12,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from inhouse.core.catalog import Tokens
 from inhouse.core.requests import ChatRequest, GenerationRequest, Message, Params
+from inhouse.core.settings import Tokens
 from inhouse.errors import InvalidValueError
 from inhouse.wire.decoding import decode_json
 

@@ -1,0 +1,37 @@
+"""What a caller can ask for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Feature(StrEnum):
+    """What a caller can ask for; a dotted one is a sub-feature and inherits its parent's route."""
+
+    COMPLETION = "completion"
+    GENERATION = "generation"
+    CHAT = "chat"
+    CHAT_EXPLAIN = "chat.explain"
+    CHAT_TESTS = "chat.tests"
+    CHAT_REFACTOR = "chat.refactor"
+    CHAT_FIX = "chat.fix"
+
+    @property
+    def parent(self) -> Feature | None:
+        """The feature whose route this one inherits, None for a top feature."""
+        head, dot, _ = self.value.rpartition(".")
+        return Feature(head) if dot else None
+
+    @property
+    def top(self) -> Feature:
+        """Itself, or the feature that it is a part of."""
+        return self.parent or self
+
+    @property
+    def priority(self) -> int:
+        """Who goes first where there is a queue: 0 before 1 before 2."""
+        return _PRIORITIES[self.top]
+
+
+# Somebody who types waits for a completion; a chat takes seconds anyway.
+_PRIORITIES = {Feature.COMPLETION: 0, Feature.GENERATION: 1, Feature.CHAT: 2}
