@@ -14,6 +14,7 @@ from inhouse.core.delta import Delta, Served, Usage
 from inhouse.core.prompt import Fim, Messages, Text
 from inhouse.core.requests import Message, Params
 from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.providers.several import several
 from tests.fakes.authority import Authority
 from tests.fakes.bedrock import (
     CLAUDE,
@@ -188,7 +189,7 @@ async def test_several_choices_are_asked_for_at_once(bench: Bench) -> None:
     for index in range(3):
         assert text([each for each in deltas if each.index == index]) == " w0 w1"
     assert sorted(each.index for each in deltas if each.finish_reason) == [0, 1, 2]
-    assert deltas[-1].usage == Usage(prompt_tokens=4 + FRAME_TOKENS, completion_tokens=6)
+    assert deltas[-1].usage == Usage(prompt_tokens=3 * (4 + FRAME_TOKENS), completion_tokens=6)
     assert len(bench.server.requests) == 3
 
 
