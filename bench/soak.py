@@ -32,8 +32,6 @@ from processes import free_port, resident_bytes, wait_for_port
 KEY = "ihk_soak_0123456789abcdef"
 TOTALS = {"completion": 2.0, "generation": 3.0, "chat": 4.0}
 """Deadlines of a whole request in seconds."""
-TOLERANCE = 1.0
-"""Seconds that an answer may come later than its deadline: this machine does other things, too."""
 RECOVERY = 60.0
 IDLE = 8.0
 """Seconds after which idle connections are closed on both sides."""
@@ -120,35 +118,38 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=300.0, help="how long chaos reigns")
     parser.add_argument("--seed", type=int, default=1, help="another order of events")
+    parser.add_argument(
+        "--tolerance", type=float, default=1.0, help="seconds that an answer may be late"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="inhouse-soak-") as folder:
-        faults = uvloop.run(_soak(Path(folder), asked.seconds, asked.seed))
+        faults = uvloop.run(_soak(Path(folder), asked))
     for each in faults:
         print(f"VIOLATED: {each}")
     return 1 if faults else 0
 
 
-async def _soak(folder: Path, seconds: float, seed: int) -> list[str]:
-    chaos = Chaos(seed)
+async def _soak(folder: Path, asked: argparse.Namespace) -> list[str]:
+    chaos = Chaos(asked.seed)
     async with chaos.running():
         port, metrics = free_port(), free_port()
         (folder / "inhouse.toml").write_text(_configuration(chaos, port, metrics))
         with _gateway(folder) as process:
             await asyncio.to_thread(wait_for_port, port)
             watched = Watched(process.pid, metrics)
-            callers = Callers(f"http://127.0.0.1:{port}", KEY, seed)
+            callers = Callers(f"http://127.0.0.1:{port}", KEY, asked.seed)
             asking = asyncio.create_task(callers.ask())
             watching = asyncio.create_task(watched.watch())
-            await chaos.rage(seconds)
+            await chaos.rage(asked.seconds)
             recovered = await _recovered(watched)
             callers.stop()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(TOTALS.values()) + TOLERANCE):
+                async with asyncio.timeout(max(TOTALS.values()) + asked.tolerance):
                     await asking
             await asyncio.sleep(IDLE)
             watching.cancel()
             last, values = await watched.look(), watched.metrics()
-        return _judged(chaos, callers, watched, folder, recovered, last, values)
+        return _judged(chaos, callers, watched, folder, recovered, last, values, asked.tolerance)
 
 
 def _configuration(chaos: Chaos, port: int, metrics: int) -> str:
@@ -220,10 +221,11 @@ def _judged(
     recovered: bool,
     last: Sample,
     values: dict[str, float],
+    tolerance: float,
 ) -> list[str]:
     """Print the table; return what is wrong."""
     rested = Counter(name for each in watched.samples for name in each.resting)
-    late = [each for each in callers.ended if each.seconds > TOTALS[each.feature] + TOLERANCE]
+    late = [each for each in callers.ended if each.seconds > TOTALS[each.feature] + tolerance]
     broken = [each for each in callers.ended if each.how == "broken"]
     lost = _lost(callers.ended, folder)
     counted = sum(
