@@ -4,7 +4,7 @@ RUN := .venv/bin
 # The theme advertises its successor on every build otherwise.
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup dev demo serve test check fix engines bench docs lock
+.PHONY: help setup dev demo serve test check fix engines bench soak docs lock
 
 help:            ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1 \t/' | expand -t 18
@@ -41,6 +41,9 @@ engines:         ## build llama.cpp's server and install vLLM in a cache, for th
 
 bench: dev       ## measure: cold start, memory, CPU a request and a delta, the repository completer
 	@$(RUN)/python bench/run.py $(ARGS)
+
+soak: dev        ## chaos for five minutes: upstreams die and return under load (ARGS="--seconds 60")
+	@PYTHONPATH=. $(RUN)/python bench/soak.py $(ARGS)
 
 docs: dev        ## build the documentation into site/
 	@$(RUN)/mkdocs build --strict

@@ -80,7 +80,11 @@ class Gateway:
             ),
         )
         self.standings = Standings()
-        self._recovery = Recovery(self.provider, self.standings)
+        self._recovery = Recovery(
+            self.provider,
+            self.standings,
+            lambda deployment, error: log.defect("defect", error, deployment=deployment.name),
+        )
         self._quotas = Quotas(
             registry.counters,
             lambda error: log.failure("limits not counted together", why=str(error)),

@@ -126,11 +126,16 @@ def test_the_caller_s_own_mistakes_do_not_open_it() -> None:
 
 def test_an_active_probe_shortens_or_prolongs_the_rest() -> None:
     clock = Clock()
-    circuit = opened(clock)
+    circuit = Circuit(clock)
+    for _ in range(IN_A_ROW):
+        circuit.failed(failure(UpstreamFailure.CLOSED))
     circuit.unreachable(9)
     assert circuit.remaining == 9
     circuit.probed()
     assert circuit.admits()
+    failing = opened(clock)
+    failing.probed()
+    assert not failing.admits()
     closed = Circuit(clock)
     closed.unreachable(9)
     assert closed.admits()

@@ -62,6 +62,21 @@ async def test_a_full_queue_refuses_the_least_urgent() -> None:
     assert (queue.running, queue.waiting) == (0, 0)
 
 
+async def test_one_that_is_gone_in_this_very_turn_is_nobody() -> None:
+    queue = Queue("x")
+    assert queue.enter(1)
+    gone = asyncio.create_task(queue.wait(2, 1))
+    await settled()
+    gone.cancel()
+    stays = asyncio.create_task(queue.wait(0, 1))
+    await settled()
+    assert gone.cancelled()
+    queue.leave()
+    await stays
+    queue.leave()
+    assert (queue.running, queue.waiting) == (0, 0)
+
+
 async def test_a_raised_limit_lets_those_in_who_wait() -> None:
     queue = Queue("x")
     assert queue.enter(1)

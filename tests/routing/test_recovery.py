@@ -35,8 +35,16 @@ async def standings() -> Standings:
     return Standings()
 
 
+def recovery(provider: Listing, standings: Standings) -> Recovery:
+    def broke(_: Deployment, error: Exception) -> None:
+        raise error
+
+    return Recovery(lambda _: provider, standings, broke)
+
+
 def fail(standings: Standings, **facts: float) -> None:
-    error = UpstreamError(UpstreamFailure.SERVER, "It failed.", retry_after=facts.get("after"))
+    kind = UpstreamFailure.RATE_LIMITED if facts else UpstreamFailure.CLOSED
+    error = UpstreamError(kind, "It failed.", retry_after=facts.get("after"))
     for _ in range(IN_A_ROW):
         standings[DEPLOYMENT].circuit.failed(error)
 
@@ -44,7 +52,7 @@ def fail(standings: Standings, **facts: float) -> None:
 async def test_who_is_well_is_left_in_peace(standings: Standings) -> None:
     provider = Listing()
     assert standings[DEPLOYMENT].circuit.admits()
-    await Recovery(lambda _: provider, standings).look()
+    await recovery(provider, standings).look()
     assert not provider.asked
 
 
@@ -57,7 +65,7 @@ async def test_who_answers_gets_the_next_request_sooner_or_later(
     fail(standings)
     circuit = standings[DEPLOYMENT].circuit
     before = circuit.remaining
-    await Recovery(lambda _: provider, standings).look()
+    await recovery(provider, standings).look()
     assert provider.asked == 1
     assert circuit.remaining == (0 if fails is None else pytest.approx(before, abs=0.5))
     assert circuit.state is (State.HALF_OPEN if fails is None else State.OPEN)
@@ -68,7 +76,7 @@ async def test_no_request_is_spent_on_who_does_not_answer(standings: Standings) 
     provider.fails = UpstreamFailure.UNREACHABLE
     fail(standings)
     circuit = standings[DEPLOYMENT].circuit
-    await Recovery(lambda _: provider, standings).look()
+    await recovery(provider, standings).look()
     assert circuit.remaining > 1
     assert not circuit.admits()
 
@@ -76,6 +84,28 @@ async def test_no_request_is_spent_on_who_does_not_answer(standings: Standings) 
 async def test_who_asked_for_patience_is_not_asked(standings: Standings) -> None:
     provider = Listing()
     fail(standings, after=60)
-    await Recovery(lambda _: provider, standings).look()
+    await recovery(provider, standings).look()
     assert not provider.asked
     assert standings[DEPLOYMENT].circuit.remaining > 50
+
+
+async def test_a_list_does_not_excuse_who_fails_all_the_same(standings: Standings) -> None:
+    circuit = standings[DEPLOYMENT].circuit
+    hung = UpstreamError(UpstreamFailure.TIMEOUT, "It did not begin to answer.")
+    for _ in range(IN_A_ROW):
+        circuit.failed(hung)
+    before = circuit.remaining
+    await recovery(Listing(), standings).look()
+    assert circuit.remaining == pytest.approx(before, abs=0.5)
+    assert not circuit.admits()
+
+
+async def test_a_defect_in_a_provider_does_not_end_the_looking(standings: Standings) -> None:
+    class Broken(Listing):
+        async def served(self, deployment: Deployment) -> Sequence[Served]:
+            raise ZeroDivisionError(deployment.name)
+
+    fail(standings)
+    told: list[Exception] = []
+    await Recovery(lambda _: Broken(), standings, lambda _, error: told.append(error)).look()
+    assert [type(error) for error in told] == [ZeroDivisionError]

@@ -183,6 +183,16 @@ async def test_the_hurry_of_one_caller_closes_no_door(tmp_path: Path) -> None:
             assert (await complete(here, headers=headers)).status == 504
 
 
+async def test_patience_excuses_nothing(tmp_path: Path) -> None:
+    down, up = fim("down", error="unreachable"), fim("up", tokens=["1"])
+    headers = {"X-Inhouse-Total-Timeout": "600", "X-Inhouse-Connect-Timeout": "1"}
+    async with served(tmp_path, down, up, route("completion", "down", "up")) as here:
+        for _ in range(12):
+            assert text(await complete(here, headers=headers)) == "1"
+        asked = [call.deployment.name for call in here.scripted.calls]
+    assert asked.count("down") < 8
+
+
 # Circuits and second tries.
 
 

@@ -32,6 +32,17 @@ OURS = frozenset(
 """Failures of our own making, which say little about the upstream."""
 
 
+NOT_THERE = frozenset(
+    {
+        UpstreamFailure.UNREACHABLE,
+        UpstreamFailure.TLS,
+        UpstreamFailure.CLOSED,
+        UpstreamFailure.NOT_READY,
+    }
+)
+"""Failures of an upstream that is not there; once it answers at all, it is worth a try."""
+
+
 class State(StrEnum):
     """Whether requests pass."""
 
@@ -118,8 +129,11 @@ class Circuit:
             self._probing = False
 
     def probed(self) -> None:
-        """An active probe reached the upstream: let the next request try."""
-        if self._open:
+        """An active probe reached the upstream: if it was not there, let the next request try.
+
+        An upstream that was there and failed all the same may list its models at any time.
+        """
+        if self._open and self.last is not None and self.last.failure in NOT_THERE:
             self._until = self._clock()
 
     def unreachable(self, seconds: float) -> None:

@@ -20,20 +20,48 @@ class Late:
     settings.
     """
 
-    __slots__ = ("_deadlines", "_deployment", "_target", "_watch", "first", "total")
+    __slots__ = (
+        "_asked_at",
+        "_deadlines",
+        "_deployment",
+        "_target",
+        "_usual",
+        "_watch",
+        "first",
+        "total",
+    )
 
     def __init__(
         self, target: Target, deployment: Deployment, settings: Settings, watch: Watch
     ) -> None:
         """The attempt begins now; the total runs since the request came."""
-        deadlines = deployment.deadlines.over(settings.deadlines(target.feature))
-        deadlines = target.deadlines.over(deadlines)
+        usual = deployment.deadlines.over(settings.deadlines(target.feature))
+        deadlines = target.deadlines.over(usual)
         self._target = target
         self._deployment = deployment
+        self._usual = usual
         self._deadlines = deadlines
         self._watch = watch
         self.total = watch.began + deadlines.total
-        self.first = min(watch.now + deadlines.first_token, self.total)
+        self._asked_at = watch.now
+        self.first = min(self._asked_at + deadlines.first_token, self.total)
+
+    def hurried(self, error: UpstreamError) -> bool:
+        """Tell whether the request allowed less time than usual, and that may be the fault."""
+        asked, usual = self._deadlines, self._usual
+        if asked is usual:
+            return False
+        sooner = asked.total < usual.total
+        match error.failure:
+            case UpstreamFailure.TIMEOUT | UpstreamFailure.DEADLINE:
+                first = asked.first_token < usual.first_token
+                return sooner or first or asked.between_tokens < usual.between_tokens
+            case UpstreamFailure.UNREACHABLE:
+                # A connection that is refused fails at once, however long it might take.
+                waited = self._watch.now - self._asked_at
+                return (sooner or asked.connect < usual.connect) and waited >= asked.connect
+            case _:
+                return False
 
     def next(self) -> float:
         """Return when the next token is due."""

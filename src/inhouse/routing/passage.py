@@ -5,18 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.core.settings import Settings
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.routing.late import Late
 from inhouse.routing.standing import Standing
 from inhouse.routing.target import Target
 from inhouse.routing.watch import Watch
-
-_IN_A_HURRY = frozenset(
-    {UpstreamFailure.TIMEOUT, UpstreamFailure.UNREACHABLE, UpstreamFailure.DEADLINE}
-)
-_UNHURRIED = DeadlineOverrides()
 
 
 class Passage:
@@ -66,8 +60,7 @@ class Passage:
         self._standing.queue.leave()
         if isinstance(error, UpstreamError):
             # Who allows a tenth of a second must not close the door for everybody else.
-            hurried = self._target.deadlines != _UNHURRIED and error.failure in _IN_A_HURRY
-            if hurried:
+            if self._late.hurried(error):
                 circuit.abandoned(probe=self._probe)
             else:
                 circuit.failed(self._judged(error), probe=self._probe)

@@ -82,6 +82,9 @@ class Queue:
         self.running -= 1
 
     def _make_room(self, priority: int, longest: int) -> None:
+        # One that was cancelled stands here until its task has run.
+        self._waiting = [each for each in self._waiting if not each.turn.done()]
+        heapify(self._waiting)
         if len(self._waiting) < longest:
             return
         last = max(self._waiting, default=None)

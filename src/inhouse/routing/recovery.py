@@ -8,34 +8,34 @@ from collections.abc import Callable
 from inhouse.core.catalog import Deployment
 from inhouse.core.ports import Provider
 from inhouse.errors import InhouseError, UpstreamError, UpstreamFailure
-from inhouse.routing.circuit import State
+from inhouse.routing.circuit import NOT_THERE, State
 from inhouse.routing.standing import Standing, Standings
 
 LOOK_EVERY = 1.0
 PATIENCE = 5.0
 """Seconds that an upstream has to answer a probe."""
 
-_NOT_THERE = frozenset(
-    {
-        UpstreamFailure.UNREACHABLE,
-        UpstreamFailure.TLS,
-        UpstreamFailure.TIMEOUT,
-        UpstreamFailure.CLOSED,
-        UpstreamFailure.NOT_READY,
-    }
-)
-
 
 class Recovery:
     """Probes deployments whose circuit is open, by having them list their models.
 
-    An answer lets the next request try; where nobody answers, no request is spent on it.
+    An answer lets the next request try, where the upstream was not there before; where nobody
+    answers, no request is spent on it.
     """
 
-    def __init__(self, provider: Callable[[Deployment], Provider], standings: Standings) -> None:
-        """`provider` finds the code that talks to a deployment's upstream."""
+    def __init__(
+        self,
+        provider: Callable[[Deployment], Provider],
+        standings: Standings,
+        broke: Callable[[Deployment, Exception], None],
+    ) -> None:
+        """`provider` finds the code that talks to a deployment's upstream.
+
+        `broke` is told of a defect in it, which must not end the looking.
+        """
         self._provider = provider
         self._standings = standings
+        self._broke = broke
 
     async def run(self) -> None:
         """Look every second, until cancelled."""
@@ -61,10 +61,12 @@ class Recovery:
             circuit.unreachable(2 * LOOK_EVERY)
         except UpstreamError as error:
             # Some upstreams list nothing, and work: whatever they say, they are there.
-            if error.failure in _NOT_THERE:
+            if error.failure in NOT_THERE or error.failure is UpstreamFailure.TIMEOUT:
                 circuit.unreachable(2 * LOOK_EVERY)
         except InhouseError:
             return
+        except Exception as error:  # noqa: BLE001 -- others still want to be looked at
+            self._broke(deployment, error)
         else:
             circuit.probed()
 
