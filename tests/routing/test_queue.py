@@ -87,6 +87,37 @@ async def test_a_raised_limit_lets_those_in_who_wait() -> None:
     assert queue.running == 5
 
 
+async def test_a_lowered_limit_is_kept_though_others_wait() -> None:
+    queue = Queue("x")
+    assert all(queue.enter(5) for _ in range(5))
+    waiting = [asyncio.create_task(queue.wait(0, MANY)) for _ in range(4)]
+    await settled()
+    queue.resize(2)
+    for _ in range(3):
+        queue.leave()
+    await settled()
+    assert (queue.running, queue.waiting) == (2, 4)
+    for _ in range(6):
+        queue.leave()
+        await settled()
+    await asyncio.gather(*waiting)
+    assert (queue.running, queue.waiting) == (0, 0)
+
+
+async def test_a_limit_is_raised_without_a_newcomer() -> None:
+    queue = Queue("x")
+    assert queue.enter(1)
+    waiting = [asyncio.create_task(queue.wait(0, MANY)) for _ in range(4)]
+    await settled()
+    waiting[0].cancel()
+    queue.resize(3)
+    await settled()
+    assert (queue.running, queue.waiting) == (3, 1)
+    queue.resize(None)
+    await asyncio.gather(*waiting[1:])
+    assert (queue.running, queue.waiting) == (4, 0)
+
+
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=30), st.integers(1, 4))
 def test_no_slot_is_lost_or_doubled(requests: list[tuple[int, bool]], limit: int) -> None:

@@ -33,6 +33,7 @@ class Queue:
         self._name = name
         self._waiting: list[_Waiter] = []
         self._arrivals = 0
+        self._limit: int | None = None
         self.running = 0
 
     @property
@@ -42,14 +43,18 @@ class Queue:
 
     def enter(self, limit: int | None) -> bool:
         """Take a slot where one is free and nobody waits; tells whether that is so."""
-        # The limit may have been raised since they began to wait.
-        while self._waiting and (limit is None or self.running < limit):
-            self.running += 1
-            self.leave()
+        self.resize(limit)
         if limit is not None and self.running >= limit:
             return False
         self.running += 1
         return True
+
+    def resize(self, limit: int | None) -> None:
+        """Let so many run at once, None for any number; those in who waited for no more."""
+        self._limit = limit
+        while self._waiting and (limit is None or self.running < limit):
+            if self._pass_on():
+                self.running += 1
 
     async def wait(self, priority: int, longest: int) -> None:
         """Wait for a slot, and take it; cancelling gives up.
@@ -74,12 +79,19 @@ class Queue:
 
     def leave(self) -> None:
         """Give a slot back, or on to the one whose turn it is."""
+        # Where the limit was lowered, more run than may.
+        spare = self._limit is not None and self.running > self._limit
+        if spare or not self._pass_on():
+            self.running -= 1
+
+    def _pass_on(self) -> bool:
+        """Give a slot to the one whose turn it is; tells whether there was one."""
         while self._waiting:
             turn = heappop(self._waiting).turn
             if not turn.done():
                 turn.set_result(None)
-                return
-        self.running -= 1
+                return True
+        return False
 
     def _make_room(self, priority: int, longest: int) -> None:
         # One that was cancelled stands here until its task has run.

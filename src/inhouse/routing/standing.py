@@ -32,9 +32,13 @@ class Standings:
     def __init__(self) -> None:
         """Know nothing yet."""
         self._known: dict[str, Standing] = {}
+        self._current: Mapping[str, Deployment] | None = None
 
     def __getitem__(self, deployment: Deployment) -> Standing:
         """Return how a deployment stands; one that was changed gets a new circuit."""
+        if self._current is not None:
+            # A request that came before a change must not undo it for the others.
+            deployment = self._current.get(deployment.name, deployment)
         known = self._known.get(deployment.name)
         if known is None:
             known = self._known[deployment.name] = Standing(deployment)
@@ -45,11 +49,18 @@ class Standings:
         return known
 
     def known(self) -> Iterable[Standing]:
-        """Return every standing."""
+        """Return every standing; one of a deployment that is gone while something runs there."""
+        current = self._current
+        if current is not None:
+            for name, standing in list(self._known.items()):
+                if name not in current and not standing.load:
+                    del self._known[name]
         return tuple(self._known.values())
 
     def keep(self, deployments: Mapping[str, Deployment]) -> None:
-        """Forget deployments that are gone, once nothing runs there."""
-        for name, standing in list(self._known.items()):
-            if name not in deployments and not standing.load:
-                del self._known[name]
+        """Take deployments as they are now; who waits for a slot that there is now gets it."""
+        self._current = deployments
+        for standing in self.known():
+            deployment = deployments.get(standing.deployment.name)
+            if deployment is not None:
+                self[deployment].queue.resize(deployment.max_concurrent)
