@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from inhouse import config
-from inhouse.cli import arguments, described, names, output, probing, testing
+from inhouse.cli import arguments, correcting, described, names, output, probing, testing
 from inhouse.cli.command import Group, json_option
 from inhouse.cli.registering import checked
 from inhouse.cli.registry import author, deployment, opened, opened_with
@@ -58,9 +58,15 @@ def command() -> None:
     required=True,
     metavar="PROVIDER/MODEL",
     help="Who talks to the upstream, and its name for the model: custom_openai/NAME for vLLM,"
-    " llama.cpp, SGLang, TGI and Ollama; repository/index for an index of a folder.",
+    " llama.cpp, SGLang, TGI and Ollama; azure/, bedrock/, anthropic/ and openai/NAME for those"
+    " platforms; repository/index for an index of a folder.",
 )
-@click.option("--endpoint", default="", metavar="URL", help="Where the upstream is.")
+@click.option(
+    "--endpoint",
+    default="",
+    metavar="URL",
+    help="Where the upstream is; bedrock, anthropic and openai have one of their own.",
+)
 @click.option(
     "--api-key",
     callback=secret_reference,
@@ -91,10 +97,15 @@ def command() -> None:
     help="Requests that it gets at once from one process of the gateway; others wait.",
 )
 @click.option(
-    "--replace", is_flag=True, help="Replace the deployment NAME; without --api-key its key stays."
+    "--replace",
+    is_flag=True,
+    help="Replace the deployment NAME: all but its key, which stays without --api-key. To correct"
+    " one thing, use 'set'.",
 )
 @click.option(
-    "--probe", is_flag=True, help="Measure at once what it can do, in at most three minutes."
+    "--probe/--no-probe",
+    default=None,
+    help="Measure at once what it can do, in at most three minutes. Unsaid: asks at a terminal.",
 )
 @json_option
 @click.pass_obj
@@ -109,7 +120,7 @@ def add(
     deadlines: DeadlineOverrides,
     max_concurrent: int | None,
     replace: bool,
-    probe: bool,
+    probe: bool | None,
     as_json: bool,
 ) -> None:
     """Register a model under NAME. Asks the upstream nothing: 'test' and 'probe' do that."""
@@ -124,15 +135,17 @@ def add(
         max_concurrent=max_concurrent,
     )
     configured = config.load(file)
-    (wanted,) = checked(configured, [wanted])
     with opened_with(configured) as registry:
         known = registry.snapshot().deployments.get(name)
         if known is not None and not replace:
             raise ConflictError(
-                f"There is a deployment '{name}' already; --replace replaces it.", param="name"
+                f"There is a deployment '{name}' already; --replace replaces it, 'inhouse"
+                " deployments set' corrects it.",
+                param="name",
             )
         if known is not None and api_key is None:
             wanted = msgspec.structs.replace(wanted, api_key=known.api_key)
+        (wanted,) = checked(configured, [wanted])
         registry.put_deployment(wanted, author=author())
         catalog = registry.snapshot()
     if as_json:
@@ -140,8 +153,8 @@ def add(
         output.json(described.view(catalog, catalog.deployments[name]) | shown_probe)
         return
     click.echo(f"The deployment '{name}' is {'added' if known is None else 'replaced'}.")
-    shown = f"'{name}'" if " " in name else name
-    if probe:
+    shown = output.argument(name)
+    if probe or (probe is None and probing.wanted()):
         probing.after_adding(configured, name, show=True)
     else:
         output.note(f"Does it work?   inhouse deployments test {shown}")
@@ -221,6 +234,7 @@ def test(file: Path | None, name: str, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
+command.add_command(correcting.command)
 command.add_command(probing.command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,18 @@ def command(file: Path | None, name: str, gentle: bool, as_json: bool) -> None:
         badges.show_badges(report.badges)
         badges.show_figures(report)
         output.note(
-            f"Measured in {report.seconds:.0f} s. Kept: inhouse deployments show {_quoted(name)}"
+            f"Measured in {report.seconds:.0f} s. Kept: inhouse deployments show"
+            f" {output.argument(name)}"
         )
     if any(each.support in WORRYING for each in report.badges):
         click.get_current_context().exit(1)
+
+
+def wanted() -> bool:
+    """Ask whether to probe now; where nobody sits at a terminal, the answer is no."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return click.confirm("Measure now what it can do (up to three minutes)?", err=True)
 
 
 def after_adding(configured: config.Config, name: str, *, show: bool) -> dict[str, Any]:
@@ -109,7 +118,7 @@ def show_last(report: Report | None, found: Deployment) -> None:
     """Print the badges of the last report with their age."""
     click.echo()
     if report is None:
-        output.note(f"What can it do? inhouse deployments probe {_quoted(found.name)}")
+        output.note(f"What can it do? inhouse deployments probe {output.argument(found.name)}")
         return
     output.facts([("probed", badges.when_probed(report, found))])
     badges.show_badges(report.badges)
@@ -126,7 +135,3 @@ def view(report: Report | None, found: Deployment) -> dict[str, Any]:
             "badges": msgspec.to_builtins(report.badges),
         }
     }
-
-
-def _quoted(name: str) -> str:
-    return f"'{name}'" if " " in name else name
