@@ -326,7 +326,7 @@ async def test_an_unknown_model_is_no_wrong_address(bench: Bench) -> None:
             bench.deployment(server.url), identifier=f"anthropic/{MODEL}1"
         )
         error = await bench.fail(deployment)
-        assert (error.failure, error.param) == (F.UNKNOWN_MODEL, "model")
+        assert (error.failure, error.param) == (F.UNKNOWN_MODEL, "identifier")
         assert f"did you mean '{MODEL}'?" in error.message
 
 

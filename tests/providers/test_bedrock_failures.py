@@ -350,7 +350,7 @@ async def test_a_signature_that_is_wrong_because_of_the_clock(bench: Bench) -> N
         )
 
     bench.server.faults.append(handler)
-    await fails(bench, "api_key", "the clock of this machine is")
+    await fails(bench, None, "the clock of this machine is")
 
 
 async def test_whole_answers_and_counts_that_are_none(bench: Bench) -> None:

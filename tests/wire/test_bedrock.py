@@ -13,7 +13,7 @@ from inhouse.core.requests import Message, Params
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.wire.bedrock.answers import MOST_TOKENS, ConverseReading
 from inhouse.wire.bedrock.conversation import OPENING, conversation
-from inhouse.wire.bedrock.converse import Habits, converse_body, learned, stops
+from inhouse.wire.bedrock.converse import Habits, converse_body, stops
 from inhouse.wire.bedrock.identifiers import profile, read_model
 from inhouse.wire.bedrock.raw import Raw, RawReading, raw_stops
 from inhouse.wire.bedrock.refusals import Cause, exception, refusal
@@ -209,28 +209,6 @@ def test_what_bedrock_does_not_do(extra: dict[str, Any], param: str) -> None:
     with pytest.raises(UpstreamError) as caught:
         body(said("user", "x"), **extra)
     assert (caught.value.failure, caught.value.param) == (F.BAD_REQUEST, param)
-
-
-@pytest.mark.parametrize(
-    ("message", "habits"),
-    [
-        ("The model is unsupported for streaming.", Habits(streams=False)),
-        ("This model doesn't support tool use in streaming mode.", Habits(streams_tools=False)),
-        ("This model doesn\u2019t support system prompts.", Habits(system=False)),
-        ("This model doesn't support the system field. Remove it.", Habits(system=False)),
-        (
-            "This model doesn't support the toolConfig.toolChoice.any field. Remove it.",
-            Habits(without=frozenset({"toolChoice"})),
-        ),
-        (
-            "This model doesn't support the inferenceConfig.topP field.",
-            Habits(without=frozenset({"topP"})),
-        ),
-        ("This model doesn't support tool use.", Habits()),
-    ],
-)
-def test_habits(message: str, habits: Habits) -> None:
-    assert learned(Habits(), message) == habits
 
 
 def test_stop_sequences() -> None:

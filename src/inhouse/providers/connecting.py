@@ -13,7 +13,7 @@ from inhouse import __version__
 from inhouse.core.catalog import Deployment
 from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.requests import Params
-from inhouse.errors import ConfigError, UpstreamError
+from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
 from inhouse.transport import (
     MAX_CONNECTIONS,
     Proxy,
@@ -25,7 +25,12 @@ from inhouse.transport import (
     parse_proxy,
     proxy_for,
     split,
+    unservable,
 )
+
+LARGEST_ANSWER = 64 * 1024 * 1024
+LARGEST_REFUSAL = 1024 * 1024
+"""Bytes that are read of an answer in one piece, and of one that is none."""
 
 
 class HttpOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,14 +83,26 @@ class Connecting:
     """
 
     def __init__(
-        self, deployment: Deployment, options: HttpOptions, context: ProviderContext, base: str
+        self,
+        deployment: Deployment,
+        options: HttpOptions,
+        context: ProviderContext,
+        base: str,
+        field: str = "endpoint",
     ) -> None:
-        """`base` is a URL on the upstream's host; raises `ConfigError`, which names the field."""
+        """`base` is a URL on the upstream's host; raises `ConfigError`, which names the field.
+
+        `field` is what is blamed where nobody is there; if it is empty, the caller knows better.
+        """
         self._deployment = deployment
+        self._field = field
         try:
             scheme, host, port, _ = split(base)
         except ValueError as error:
             raise fault(deployment, "endpoint", str(error)) from None
+        if field and (kind := unservable(host)):
+            # Whoever may register a deployment must not read a cloud's credentials by it.
+            raise fault(deployment, field, f"{host} is {kind}; no model is served there")
         self.place = f"{host}:{port}"
         self.tls = Tls(
             ca_file=options.ca_file,
@@ -137,16 +154,21 @@ class Connecting:
         if params.whole:
             # Of an answer in one piece the first byte comes when the last token is there.
             deadlines = msgspec.structs.replace(deadlines, first_token=deadlines.total)
-        return await transport.request(
-            method,
-            url,
-            fields,
-            body,
-            tls=self.tls,
-            proxy=self.proxy,
-            deadlines=deadlines,
-            max_connections=self._max_connections,
-        )
+        try:
+            return await transport.request(
+                method,
+                url,
+                fields,
+                body,
+                tls=self.tls,
+                proxy=self.proxy,
+                deadlines=deadlines,
+                max_connections=self._max_connections,
+            )
+        except UpstreamError as error:
+            if error.failure is UpstreamFailure.UNREACHABLE and error.param is None:
+                error.param = self._field or None
+            raise
 
 
 def _proxy(
@@ -165,8 +187,8 @@ def _proxy(
 
 
 def _endpoints(place: Place, proxy: Proxy | None) -> frozenset[Place]:
-    # No model is served at a metadata service or link-local address; whoever has one all the same,
-    # on a cable between two machines say, lists it as a peer in the file.
+    # Whoever has a model at a link-local address, on a cable between two machines say, lists it as
+    # a peer in the file.
     served = {place} if nameable(place[0]) else set[Place]()
     return frozenset(served | ({(proxy.host, proxy.port)} if proxy is not None else set[Place]()))
 

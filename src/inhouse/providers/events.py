@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from inhouse.providers.connecting import LARGEST_ANSWER
 from inhouse.transport import Response
 from inhouse.wire.sse import Decoder
-
-LARGEST_ANSWER = 64 * 1024 * 1024
 
 
 class Events:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from inhouse.core.requests import Params
-from inhouse.wire.anthropic.outbound import Habits
+from inhouse.providers.habits import left_out
+from inhouse.wire.anthropic.outbound import DEFAULT_HABITS, Habits
 from inhouse.wire.anthropic.refusals import Refusal
 
 ANSWER_SHARE = 4
 """An answer without a limit may take this part of a window that it must share with the prompt."""
 
 
-def changed(habits: Habits, found: Refusal) -> Habits:
+def learned(habits: Habits, found: Refusal) -> Habits:
     """Return the habits that a refusal teaches; the same where it is about something else."""
     if found.status not in {400, 422}:
         return habits
@@ -40,3 +41,18 @@ def within(habits: Habits, params: Params, window: int | None) -> Habits:
         return habits
     usual = min(habits.usual_tokens, max(1, window // ANSWER_SHARE))
     return msgspec.structs.replace(habits, usual_tokens=usual)
+
+
+def told(habits: Habits) -> list[str]:
+    """Return in words what an upstream has taught."""
+    taken = {"effort": habits.effort, "temperature": habits.temperature, "top_p": habits.top_p}
+    sentences = [left_out(name) for name, takes in taken.items() if not takes]
+    if not habits.both:
+        sentences.append("It takes temperature or top_p, not both: inhouse leaves top_p out.")
+    if habits.most_tokens is not None:
+        sentences.append(f"It gives at most {habits.most_tokens} tokens: inhouse asks for no more.")
+    if habits.usual_tokens != DEFAULT_HABITS.usual_tokens:
+        sentences.append(
+            f"Its window is small: without a limit inhouse asks for {habits.usual_tokens} tokens."
+        )
+    return sentences

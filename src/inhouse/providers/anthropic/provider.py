@@ -15,25 +15,23 @@ from inhouse.core.delta import Delta, Deltas, Served
 from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Messages, Prompt, text_of
 from inhouse.core.requests import Params
-from inhouse.core.stops import Stops
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
-from inhouse.providers.anthropic.answering import answered, stopped
-from inhouse.providers.anthropic.failures import endless, garbled, refused, unsayable
-from inhouse.providers.anthropic.learning import changed, within
+from inhouse.providers.anthropic.answering import answered
+from inhouse.providers.anthropic.failures import DIALECT, refused, unsayable
+from inhouse.providers.anthropic.learning import learned, told, within
 from inhouse.providers.anthropic.upstream import Upstream
-from inhouse.providers.connecting import blaming
-from inhouse.providers.events import LARGEST_ANSWER, Events
+from inhouse.providers.broken import garbled, messages_only
+from inhouse.providers.connecting import LARGEST_ANSWER, LARGEST_REFUSAL, blaming
+from inhouse.providers.endings import endings
+from inhouse.providers.known import Known
 from inhouse.providers.several import several
 from inhouse.transport import Response, Transport
 from inhouse.wire.anthropic.conversation import UnsayableError
 from inhouse.wire.anthropic.listing import models, tokens
 from inhouse.wire.anthropic.outbound import Habits, count_body, message_body, watched_stops
-from inhouse.wire.anthropic.reading import Reading
-from inhouse.wire.anthropic.refusals import refusal
+from inhouse.wire.anthropic.refusals import Refusal, refusal
 from inhouse.wire.decoding import UNREADABLE
-from inhouse.wire.sse import EventTooLargeError
 
-LARGEST_REFUSAL = 1024 * 1024
 MESSAGES = "/messages"
 MODELS = "/models?limit=1000"
 """As many as a page may hold; what goes beyond is not asked for."""
@@ -51,7 +49,7 @@ class Anthropic:
         """Open nothing yet."""
         self._context = context
         self._transport = Transport(context.egress)
-        self._upstreams: dict[str, Upstream] = {}
+        self._upstreams = Known(lambda deployment: Upstream(deployment, context))
 
     def check(self, deployment: Deployment) -> None:
         """Raise ConfigError, naming the field, where the deployment cannot work as written."""
@@ -59,7 +57,11 @@ class Anthropic:
 
     def remarks(self, deployment: Deployment) -> list[str]:
         """Return what works but should be written otherwise."""
-        return list(self._upstream(deployment).remarks)
+        return list(self._upstreams[deployment].remarks)
+
+    def habits(self, deployment: Deployment) -> list[str]:
+        """Return what inhouse does otherwise for this deployment, having learned from refusals."""
+        return told(self._upstreams[deployment].habits)
 
     def takes_text(self, deployment: Deployment) -> bool:
         """Tell that the API takes messages only."""
@@ -69,7 +71,7 @@ class Anthropic:
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
         """Return the place of the deployment's endpoint."""
         try:
-            return self._upstream(deployment).connecting.endpoints
+            return self._upstreams[deployment].connecting.endpoints
         except ConfigError:
             return frozenset()
 
@@ -78,13 +80,10 @@ class Anthropic:
 
         The API gives one choice an answer, so several are asked for side by side.
         """
+        upstream = self._upstreams[deployment]
         with blaming(deployment):
             if not isinstance(prompt, Messages):
-                raise UpstreamError(
-                    UpstreamFailure.MESSAGES_ONLY,
-                    f"'{deployment.name}' takes messages only, no rendered text.",
-                )
-            upstream = self._upstream(deployment)
+                raise messages_only(upstream)
             one = msgspec.structs.replace(params, n=1, whole=False)
             choices = (
                 several(params.n, lambda: self._choice(upstream, prompt, one))
@@ -97,14 +96,14 @@ class Anthropic:
 
     async def served(self, deployment: Deployment) -> Sequence[Served]:
         """List the models that the upstream says it serves, with their windows where it tells."""
+        upstream = self._upstreams[deployment]
         with blaming(deployment):
-            upstream = self._upstream(deployment)
             response = await self._ask(upstream, MODELS, None, "", Params())
             body = await response.read(LARGEST_ANSWER)
             try:
                 found = models(body)
             except UNREADABLE:
-                raise garbled(upstream, body) from None
+                raise garbled(upstream, DIALECT, body) from None
         upstream.names = tuple(model.name for model in found)
         return found
 
@@ -113,7 +112,7 @@ class Anthropic:
 
         None where the upstream has no route for it.
         """
-        upstream = self._upstream(deployment)
+        upstream = self._upstreams[deployment]
         if not text.strip():
             return 0
         if not upstream.counts_tokens:
@@ -132,12 +131,6 @@ class Anthropic:
         """Abort what runs and close every connection."""
         await self._transport.aclose()
 
-    def _upstream(self, deployment: Deployment) -> Upstream:
-        known = self._upstreams.get(deployment.name)
-        if known is None or (known.deployment is not deployment and known.deployment != deployment):
-            known = self._upstreams[deployment.name] = Upstream(deployment, self._context)
-        return known
-
     async def _choice(
         self, upstream: Upstream, prompt: Messages, params: Params
     ) -> AsyncGenerator[Delta]:
@@ -148,20 +141,10 @@ class Anthropic:
             return message_body(model, prompt.messages, params, habits)
 
         response = await self._ask(upstream, MESSAGES, encode, asked, params)
-        try:
-            events, reading = Events(response), Reading()
-            deltas = answered(upstream, events, reading, asked)
-            if stops := watched_stops(params):
-                deltas = stopped(deltas, Stops(stops))
-            async with contextlib.aclosing(deltas):
-                async for delta in deltas:
-                    yield delta
-            if reading.done:
-                response.release()
-        except EventTooLargeError:
-            raise endless(upstream) from None
-        finally:
-            response.abort()
+        ours = endings(watched_stops(params))
+        async with contextlib.aclosing(answered(upstream, response, asked, ours)) as deltas:
+            async for delta in deltas:
+                yield delta
 
     async def _ask(
         self, upstream: Upstream, route: str, encode: Encode | None, prompt: str, params: Params
@@ -181,13 +164,11 @@ class Anthropic:
                 return response
             said = await response.read(LARGEST_REFUSAL)
             if 200 < response.status < 300:
-                raise garbled(upstream, said)
+                raise garbled(upstream, DIALECT, said)
             found = refusal(response.status, said)
-            learned = changed(habits, found)
-            if learned == habits and found.failure is UpstreamFailure.CONTEXT_LENGTH:
-                learned = within(habits, params, await self._window(upstream))
-            if learned != habits:
-                habits = upstream.habits = learned
+            taught = await self._learned(upstream, habits, found, params)
+            if taught != habits:
+                habits = upstream.habits = taught
             elif found.no_route and base == upstream.base and upstream.alternative:
                 base = upstream.alternative
             else:
@@ -196,6 +177,18 @@ class Anthropic:
                 if found.failure is UpstreamFailure.UNKNOWN_MODEL and not found.no_route:
                     await self._learn_names(upstream, route)
                 raise refused(upstream, found, prompt, response.header)
+
+    async def _learned(
+        self, upstream: Upstream, habits: Habits, found: Refusal, params: Params
+    ) -> Habits:
+        """Return the habits to ask with next; the same where a refusal teaches nothing."""
+        if upstream.habits != habits:
+            # Others have learned in the meantime, perhaps this very thing.
+            return upstream.habits
+        taught = learned(habits, found)
+        if taught == habits and found.failure is UpstreamFailure.CONTEXT_LENGTH:
+            taught = within(habits, params, await self._window(upstream))
+        return taught
 
     async def _window(self, upstream: Upstream) -> int | None:
         """Ask how much the model takes; None where the upstream does not tell."""

@@ -1,28 +1,28 @@
-"""Refusals and broken answers as sentences: what is wrong, which field it is, and what to do."""
+"""What refusals of Bedrock's mean: what is wrong, which field it is, and what to do."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from time import time
 
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.providers.bedrock.upstream import Upstream
+from inhouse.providers.refusing import FIELDS, WORDS, Advice, Header, explained, redirected
 from inhouse.wire.bedrock.identifiers import profile
 from inhouse.wire.bedrock.refusals import Cause, Refusal
-from inhouse.wire.openai.refusals import quote, retry_after
+from inhouse.wire.openai.refusals import quote
 
+DIALECT = "Bedrock's"
 _F = UpstreamFailure
-_ADVICE = {
-    _F.CONTEXT_LENGTH: "finds the prompt too long for its model",
-    _F.BAD_REQUEST: "refused the request",
+_WORDS = WORDS | {
+    _F.AUTHENTICATION: "refused our credentials",
+    _F.NOT_READY: "is not ready yet. Try again soon",
+    _F.PROTOCOL: "answered as Bedrock does not; is the endpoint right?",
     _F.RATE_LIMITED: "is asked too much: the account's quota for the model is used up. A profile"
     " across regions, or a higher quota, gives more",
     _F.SERVER: "failed",
-    _F.NOT_READY: "is not ready yet. Try again soon",
     _F.TIMEOUT: "gave up, since the model took too long",
-    _F.AUTHENTICATION: "refused our credentials",
 }
 _ACTION = re.compile(r"perform: (bedrock:\w+)")
 _CALLER = re.compile(r"User: arn:[\w-]+:(?:iam|sts)::([0-9]{12}):")
@@ -30,29 +30,25 @@ SKEW = 240.0
 """Seconds by which a clock may be wrong; AWS puts up with five minutes."""
 
 
-def refused(
-    upstream: Upstream, found: Refusal, prompt: str, header: Callable[[str], str]
-) -> UpstreamError:
+def refused(upstream: Upstream, found: Refusal, prompt: str, header: Header) -> UpstreamError:
     """Return the error for a refusal; quotes AWS without secrets and prompt."""
-    what, param = _explained(upstream, found, header)
+    advice = _advice(upstream, found, header)
     said = quote(found.said, upstream.secrets, prompt)
-    named = f"{found.status} {found.kind}".strip()
-    answered = f'It answered {named}: "{said}"' if said else f"Its status is {named}."
-    return UpstreamError(
-        found.failure,
-        f"{upstream.place} {what}. {answered}",
-        status=found.status,
-        retry_after=retry_after(header),
-        param=param,
+    return explained(
+        upstream.place, advice, header, status=found.status, said=said, kind=found.kind
     )
 
 
-def _explained(
-    upstream: Upstream, found: Refusal, header: Callable[[str], str]
-) -> tuple[str, str | None]:
+def _advice(upstream: Upstream, found: Refusal, header: Header) -> Advice:
+    if 300 <= found.status < 400:
+        return redirected(header)
+    what, param = _explained(upstream, found, header)
+    return Advice(failure=found.failure, what=what, param=param)
+
+
+def _explained(upstream: Upstream, found: Refusal, header: Header) -> tuple[str, str | None]:
     """Return what is wrong and what to do, and the field of the deployment that it is about."""
     model, region = upstream.model, upstream.region
-    blamed = upstream.identity.blamed
     match found.cause:
         case Cause.PROFILE_ONLY:
             return (
@@ -90,31 +86,32 @@ def _explained(
             )
         case Cause.CLOCK:
             return _clock(header), None
+        case _ if found.failure is _F.AUTHENTICATION:
+            return _credentials(upstream, found, header)
         case _:
-            return _credentials(upstream, found, header), blamed or None
+            return _WORDS.get(found.failure, ""), FIELDS.get(found.failure)
 
 
-def _credentials(upstream: Upstream, found: Refusal, header: Callable[[str], str]) -> str:
+def _credentials(upstream: Upstream, found: Refusal, header: Header) -> tuple[str, str | None]:
     blamed = upstream.identity.blamed
     source = blamed or "the credentials of the gateway's process"
     match found.cause:
         case Cause.UNKNOWN_KEY:
-            return f"does not know our credentials. Check {source}"
+            what = f"does not know our credentials. Check {source}"
         case Cause.EXPIRED if blamed == "api_key":
-            return "finds the API key expired. Create a new one and set api_key"
+            what = "finds the API key expired. Create a new one and set api_key"
         case Cause.EXPIRED:
-            return f"finds our temporary credentials expired. Renew them: {source}"
+            what = f"finds our temporary credentials expired. Renew them: {source}"
         case Cause.WRONG_SECRET if abs(_skew(header)) > SKEW:
-            return _clock(header)
+            return _clock(header), None
         case Cause.WRONG_SECRET:
-            return (
+            what = (
                 "does not find the signature right: the secret does not belong to the access key,"
                 f" or a proxy changes the request. Check {source}"
             )
         case _:
-            return _ADVICE.get(
-                found.failure, "answered as Bedrock does not; is the endpoint right?"
-            )
+            what = _WORDS[_F.AUTHENTICATION]
+    return what, blamed or None
 
 
 def _not_allowed(upstream: Upstream, found: Refusal) -> tuple[str, str | None]:
@@ -140,7 +137,7 @@ def _not_allowed(upstream: Upstream, found: Refusal) -> tuple[str, str | None]:
     )
 
 
-def _clock(header: Callable[[str], str]) -> str:
+def _clock(header: Header) -> str:
     skew = _skew(header)
     wrong = f" {abs(skew):.0f} s {'fast' if skew > 0 else 'slow'}" if abs(skew) > 1 else " wrong"
     return (
@@ -149,7 +146,7 @@ def _clock(header: Callable[[str], str]) -> str:
     )
 
 
-def _skew(header: Callable[[str], str]) -> float:
+def _skew(header: Header) -> float:
     """Return by how many seconds our clock is ahead of the answer's date, 0 where it has none."""
     try:
         return time() - parsedate_to_datetime(header("date")).timestamp()
@@ -169,39 +166,11 @@ def unreachable(upstream: Upstream, error: UpstreamError) -> UpstreamError:
     )
 
 
-def garbled(upstream: Upstream) -> UpstreamError:
-    """Return the error for an answer that is not Bedrock's."""
-    return UpstreamError(
-        _F.PROTOCOL,
-        f"{upstream.place} answered with something that is not of Bedrock's dialect; is"
-        f" {upstream.base} the right endpoint?",
-        status=200,
-        param="endpoint",
-    )
-
-
 def damaged(upstream: Upstream, what: str) -> UpstreamError:
     """Return the error for a frame that did not arrive as it was sent."""
     return UpstreamError(
         _F.PROTOCOL,
         f"{upstream.place} sent a damaged stream ({what}); does a proxy change what it sends?",
         status=200,
-    )
-
-
-def broken_off(upstream: Upstream) -> UpstreamError:
-    """Return the error for a stream that ends without saying so."""
-    return UpstreamError(
-        _F.CLOSED,
-        f"{upstream.place} closed the stream before its answer was complete.",
-        status=200,
-    )
-
-
-def messages_only(upstream: Upstream) -> UpstreamError:
-    """Return the error for a model that takes no raw prompt."""
-    return UpstreamError(
-        _F.MESSAGES_ONLY,
-        f"The model '{upstream.model.name}' takes conversations only, no raw prompt.",
-        status=400,
+        param="endpoint",
     )

@@ -16,20 +16,21 @@ from inhouse.core.delta import Deltas, Served
 from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Prompt, Text, text_of
 from inhouse.core.requests import Params
-from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
-from inhouse.providers.bedrock.failures import garbled, messages_only, refused
+from inhouse.errors import ConfigError, UpstreamFailure
+from inhouse.providers.bedrock.failures import DIALECT, refused
+from inhouse.providers.bedrock.learning import learned, told
 from inhouse.providers.bedrock.question import Question, question
 from inhouse.providers.bedrock.reading import Events, deltas_of
-from inhouse.providers.bedrock.sending import LARGEST_REFUSAL, Sender
+from inhouse.providers.bedrock.sending import Sender
 from inhouse.providers.bedrock.upstream import Upstream, installed
-from inhouse.providers.connecting import blaming
+from inhouse.providers.broken import garbled, messages_only
+from inhouse.providers.connecting import LARGEST_ANSWER, LARGEST_REFUSAL, blaming
+from inhouse.providers.known import Known
 from inhouse.providers.several import several
 from inhouse.transport import Response
-from inhouse.wire.bedrock.converse import count_body, counted, learned
+from inhouse.wire.bedrock.converse import count_body, counted
 from inhouse.wire.bedrock.refusals import Cause, Refusal
 from inhouse.wire.decoding import UNREADABLE
-
-LARGEST_ANSWER = 64 * 1024 * 1024
 
 _NO_PROMPT = re.compile(
     r"extraneous key \[prompt\]|required key \[messages\]|\bmessages\b.{0,20}required"
@@ -47,24 +48,28 @@ class Bedrock:
         """Open nothing, and import nothing, yet."""
         self._context = context
         self._sender = Sender(context.egress)
-        self._upstreams: dict[str, Upstream] = {}
+        self._upstreams = Known(self._made)
 
     def check(self, deployment: Deployment) -> None:
         """Raise ConfigError, naming the field, where the deployment cannot work as written."""
         installed()
         Upstream(deployment, self._context).connecting.check()
 
+    def habits(self, deployment: Deployment) -> list[str]:
+        """Return what inhouse does otherwise for this deployment, having learned from refusals."""
+        return told(self._upstreams[deployment].habits)
+
     def takes_text(self, deployment: Deployment) -> bool:
         """Tell whether the model takes raw prompts, by its name or as it has taught us."""
         try:
-            return self._upstream(deployment).raw is not None
+            return self._upstreams[deployment].raw is not None
         except ConfigError:
             return False
 
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
         """Return the runtime's place, and those that botocore asks for credentials."""
         try:
-            return self._upstream(deployment).places
+            return self._upstreams[deployment].places
         except ConfigError:
             return frozenset()
 
@@ -80,8 +85,8 @@ class Bedrock:
 
         What costs nothing is checked: the credentials, and that AWS takes them at the endpoint.
         """
+        upstream = self._upstreams[deployment]
         with blaming(deployment):
-            upstream = self._upstream(deployment)
             count, found = await self._count(upstream, "a")
             if count is not None:
                 upstream.frame_tokens = max(0, count - 1)
@@ -91,7 +96,7 @@ class Bedrock:
 
     async def count_tokens(self, deployment: Deployment, text: str) -> int | None:
         """Count with CountTokens, which knows Claude's tokenizers; None for other models."""
-        upstream = self._upstream(deployment)
+        upstream = self._upstreams[deployment]
         if not text:
             return 0
         if upstream.frame_tokens is None and upstream.counts_tokens:
@@ -107,16 +112,14 @@ class Bedrock:
         """Abort what runs and close every connection."""
         await self._sender.aclose()
 
-    def _upstream(self, deployment: Deployment) -> Upstream:
-        known = self._upstreams.get(deployment.name)
-        if known is None or (known.deployment is not deployment and known.deployment != deployment):
-            known = self._upstreams[deployment.name] = Upstream(deployment, self._context)
-            self._sender.keep({each.identity for each in self._upstreams.values()})
-        return known
+    def _made(self, deployment: Deployment) -> Upstream:
+        made = Upstream(deployment, self._context)
+        self._sender.keep({each.identity for each in (*self._upstreams.values(), made)})
+        return made
 
     async def _answer(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
-        upstream = self._upstream(deployment)
-        try:
+        upstream = self._upstreams[deployment]
+        with blaming(deployment):
             asked, response = await self._ask(upstream, prompt, params)
             try:
                 if asked.reading is None:
@@ -130,9 +133,6 @@ class Bedrock:
                         yield delta
             finally:
                 response.abort()
-        except UpstreamError as error:
-            error.deployment = deployment.name
-            raise
 
     async def _ask(
         self, upstream: Upstream, prompt: Prompt, params: Params
@@ -142,6 +142,7 @@ class Bedrock:
         Each refusal teaches at most one thing, so this ends. Raises UpstreamError.
         """
         while True:
+            habits = upstream.habits
             asked = question(upstream, prompt, params)
             target = upstream.target(asked.operation)
             sent = msgspec.structs.replace(params, whole=asked.reading is None)
@@ -150,13 +151,15 @@ class Bedrock:
             )
             if found is None:
                 return asked, response
-            changed = learned(upstream.habits, found.said)
-            if found.failure is UpstreamFailure.BAD_REQUEST and changed != upstream.habits:
-                upstream.habits = changed
+            if upstream.habits != habits:
+                # Others have learned in the meantime, perhaps this very thing.
+                continue
+            upstream.habits = learned(habits, found)
+            if upstream.habits != habits:
                 continue
             if isinstance(prompt, Text) and _NO_PROMPT.search(found.said):
                 upstream.raw = None
-                raise messages_only(upstream)
+                raise messages_only(upstream, status=found.status, param="options.raw_prompts")
             raise refused(upstream, found, text_of(prompt), response.header)
 
     async def _count(self, upstream: Upstream, text: str) -> tuple[int | None, Refusal | None]:
@@ -171,7 +174,7 @@ class Bedrock:
         try:
             return counted(body), None
         except UNREADABLE:
-            raise garbled(upstream) from None
+            raise garbled(upstream, DIALECT, body) from None
 
 
 def _is_telling(found: Refusal) -> bool:

@@ -6,13 +6,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from inhouse.core.delta import Delta
 from inhouse.core.prompt import Fim, Messages, Prompt, Text
 from inhouse.core.requests import Params
-from inhouse.core.stops import Stops
-from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.providers.bedrock.failures import messages_only
 from inhouse.providers.bedrock.upstream import Upstream
+from inhouse.providers.broken import messages_only, unrendered
 from inhouse.wire.bedrock.answers import ConverseReading
 from inhouse.wire.bedrock.converse import converse_body, stops
 from inhouse.wire.bedrock.raw import RawReading, raw_body, raw_stops
@@ -41,16 +38,12 @@ def question(upstream: Upstream, prompt: Prompt, params: Params) -> Question:
         case Messages():
             return _conversation(upstream, prompt, params)
         case Fim():
-            raise UpstreamError(
-                UpstreamFailure.BAD_REQUEST,
-                f"'{upstream.deployment.name}' takes rendered prompts only: render the hole with"
-                " the family's sentinels first.",
-            )
+            raise unrendered(upstream.deployment)
 
 
 def _raw(upstream: Upstream, text: str, params: Params) -> Question:
     if upstream.raw is None:
-        raise messages_only(upstream)
+        raise messages_only(upstream, param="options.raw_prompts")
     return Question(
         operation="invoke-with-response-stream",
         body=raw_body(upstream.raw, text, params),
@@ -74,28 +67,3 @@ def _conversation(upstream: Upstream, prompt: Messages, params: Params) -> Quest
         kept=kept,
         reading=ConverseReading if streamed else None,
     )
-
-
-class Cut:
-    """Ends a choice at stop sequences that its model does not take."""
-
-    def __init__(self, kept: tuple[str, ...]) -> None:
-        """Watch for `kept`, which are not empty."""
-        self._stops = Stops(kept)
-
-    @property
-    def done(self) -> bool:
-        """Whether one has come; nothing more is wanted."""
-        return self._stops.done
-
-    def through(self, delta: Delta) -> list[Delta]:
-        """Return what is left of a delta."""
-        text = self._stops.feed(delta.text)
-        if self._stops.done:
-            return [Delta(text=text, finish_reason="stop")]
-        if delta.finish_reason:
-            text += self._stops.finish()
-        if not delta.text:
-            return [Delta(text=text), delta] if text else [delta]
-        cut = Delta(text=text, finish_reason=delta.finish_reason)
-        return [cut] if text or delta.finish_reason else []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from inhouse.core.delta import Delta
 from inhouse.core.prompt import Prompt, text_of
-from inhouse.providers.bedrock.failures import broken_off, damaged, garbled, refused
+from inhouse.providers.bedrock.failures import DIALECT, damaged, refused
 from inhouse.providers.bedrock.frames import CONTENT_TYPE, DamagedError, Frames
-from inhouse.providers.bedrock.question import Cut, Question, Reading
+from inhouse.providers.bedrock.question import Question, Reading
 from inhouse.providers.bedrock.upstream import Upstream
+from inhouse.providers.broken import broken_off, garbled
+from inhouse.providers.endings import endings
 from inhouse.transport import Response
 from inhouse.wire.bedrock.answers import whole
 from inhouse.wire.bedrock.refusals import exception
@@ -24,12 +24,12 @@ class Events:
     ) -> None:
         """Read nothing yet; raises UpstreamError where the answer is no event stream."""
         if CONTENT_TYPE not in response.header("content-type"):
-            raise garbled(upstream)
+            raise garbled(upstream, DIALECT)
         self._upstream = upstream
         self._response = response
         self._prompt = prompt
         self._frames = Frames()
-        self._cut = Cut(asked.kept) if asked.kept else None
+        self._ours = endings(asked.kept)
         self._ended = False
 
     async def next(self, reading: Reading) -> list[Delta] | None:
@@ -38,8 +38,7 @@ class Events:
             return None
         data = await self._response.next()
         deltas = self._read(data, reading) if data else []
-        cut = self._cut
-        if cut is not None and cut.done:
+        if self._ours is not None and self._ours.done:
             self._ended = True
         elif reading.done or not data:
             self._ended = True
@@ -57,27 +56,19 @@ class Events:
                 if event.is_exception:
                     found = exception(event.kind, event.payload)
                     raise refused(self._upstream, found, text_of(self._prompt), lambda _: "")
-                for delta in reading.event(event.kind, event.payload):
-                    deltas.extend(_through(self._cut, delta))
+                deltas.extend(reading.event(event.kind, event.payload))
         except DamagedError as error:
             raise damaged(self._upstream, str(error)) from None
         except UNREADABLE:
-            raise garbled(self._upstream) from None
-        return deltas
+            raise garbled(self._upstream, DIALECT, data) from None
+        return deltas if self._ours is None else self._ours.through(deltas)
 
 
-def deltas_of(upstream: Upstream, asked: Question, body: bytes) -> Iterator[Delta]:
-    """Yield the deltas of a whole answer; raises UpstreamError."""
+def deltas_of(upstream: Upstream, asked: Question, body: bytes) -> list[Delta]:
+    """Return the deltas of a whole answer; raises UpstreamError."""
     try:
         deltas = whole(body)
     except UNREADABLE:
-        raise garbled(upstream) from None
-    cut = Cut(asked.kept) if asked.kept else None
-    for delta in deltas:
-        yield from _through(cut, delta)
-
-
-def _through(cut: Cut | None, delta: Delta) -> list[Delta]:
-    if cut is None:
-        return [delta]
-    return [] if cut.done else cut.through(delta)
+        raise garbled(upstream, DIALECT, body) from None
+    ours = endings(asked.kept)
+    return deltas if ours is None else ours.through(deltas)

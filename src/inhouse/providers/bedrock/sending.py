@@ -13,10 +13,10 @@ from inhouse.providers.bedrock.failures import unreachable
 from inhouse.providers.bedrock.identity import Identity
 from inhouse.providers.bedrock.signing import Keys
 from inhouse.providers.bedrock.upstream import Upstream
+from inhouse.providers.connecting import LARGEST_REFUSAL
 from inhouse.transport import Response, Transport
 from inhouse.wire.bedrock.refusals import Cause, Refusal, refusal
 
-LARGEST_REFUSAL = 1024 * 1024
 _KEYS_AT_FAULT = {Cause.EXPIRED, Cause.UNKNOWN_KEY}
 
 

@@ -47,7 +47,9 @@ class Upstream:
         """Tokens that CountTokens adds for the form of a message; None until it was asked."""
         headers = {"accept": "*/*", "content-type": _JSON, **_headers(deployment, options)}
         options = msgspec.structs.replace(options, headers=headers)
-        self.connecting = Connecting(deployment, options, context, self.base)
+        # Without an endpoint the address follows from the region.
+        field = "endpoint" if deployment.endpoint else "options.region"
+        self.connecting = Connecting(deployment, options, context, self.base, field)
         self.place = self.connecting.place
         self.places = self.connecting.endpoints | places(self.identity, context.environment)
         self.guardrail = _guardrail(self.extras)

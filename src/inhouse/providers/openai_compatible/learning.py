@@ -11,6 +11,7 @@ import re
 
 import msgspec
 
+from inhouse.providers.habits import ended_here, left_out
 from inhouse.wire.openai.outbound import Habits
 from inhouse.wire.openai.refusals import Refusal
 
@@ -69,9 +70,7 @@ def learned(habits: Habits, found: Refusal) -> Habits:
 def told(habits: Habits, known: Habits) -> list[str]:
     """Return in words what an upstream has taught, beyond what was known of it."""
     sentences = [
-        f"It does not take {name}: inhouse ends the answer there by itself."
-        if name == STOP
-        else f"It does not take {name}: inhouse leaves it out."
+        ended_here(name) if name == STOP else left_out(name)
         for name in sorted(habits.left_out - known.left_out)
     ]
     if habits.max_completion_tokens and not known.max_completion_tokens:

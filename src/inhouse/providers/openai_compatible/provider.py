@@ -7,7 +7,9 @@ hang-up only while it streams; vLLM notices it always, and is asked for whole on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -16,13 +18,15 @@ from inhouse.core.delta import Delta, Deltas, Generated, Served
 from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Fim, Messages, Prompt, Text, text_of
 from inhouse.core.requests import Params
-from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
-from inhouse.providers.connecting import blaming
-from inhouse.providers.events import LARGEST_ANSWER, Events
+from inhouse.errors import ConfigError, UpstreamError
+from inhouse.providers.broken import broken_off, endless, garbled, unrendered
+from inhouse.providers.connecting import LARGEST_ANSWER, blaming
+from inhouse.providers.endings import endings, watching
+from inhouse.providers.events import Events
+from inhouse.providers.known import Known
 from inhouse.providers.openai_compatible.address import root
 from inhouse.providers.openai_compatible.counters import read_counters
-from inhouse.providers.openai_compatible.endings import Endings
-from inhouse.providers.openai_compatible.failures import broken_off, endless, garbled, refused
+from inhouse.providers.openai_compatible.failures import DIALECT, refused
 from inhouse.providers.openai_compatible.learning import told
 from inhouse.providers.openai_compatible.requesting import CHAT, TEXT, Question, ask, get, send
 from inhouse.providers.openai_compatible.servers import server
@@ -44,7 +48,7 @@ class OpenAICompatible:
         self._context = context
         self._platform = platform
         self._transport = Transport(context.egress)
-        self._upstreams: dict[str, Upstream] = {}
+        self._upstreams = Known(self._made)
 
     def check(self, deployment: Deployment) -> None:
         """Raise ConfigError, naming the field, where the deployment cannot work as written."""
@@ -54,31 +58,31 @@ class OpenAICompatible:
 
     def remarks(self, deployment: Deployment) -> list[str]:
         """Return what works but should be written otherwise, as far as requests have shown."""
-        return list(self._upstream(deployment).routes.remarks)
+        return list(self._upstreams[deployment].routes.remarks)
 
     def habits(self, deployment: Deployment) -> list[str]:
         """Return what inhouse does otherwise for this deployment, having learned from refusals."""
-        upstream = self._upstream(deployment)
+        upstream = self._upstreams[deployment]
         return told(upstream.habits, upstream.site.habits)
 
     def takes_text(self, deployment: Deployment) -> bool:
         """Tell whether the model takes rendered text, as its options say or as it has shown."""
         try:
-            return self._upstream(deployment).takes_text
+            return self._upstreams[deployment].takes_text
         except ConfigError:
             return True
 
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
         """Return the places of the deployment's endpoint and of whoever issues its tokens."""
         try:
-            site = self._upstream(deployment).site
+            site = self._upstreams[deployment].site
         except ConfigError:
             return frozenset()
         return site.connecting.endpoints | site.authorization.endpoints
 
     async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
         """Ask the model and yield its answer piece by piece; closing it hangs up at once."""
-        upstream = self._upstream(deployment)
+        upstream = self._upstreams[deployment]
         if params.whole and not await self._gives_whole_answers(upstream):
             params = msgspec.structs.replace(params, whole=False)
         question = _question(deployment, prompt, params)
@@ -86,13 +90,13 @@ class OpenAICompatible:
             response = await ask(self._transport, upstream, question, params, self._learn_names)
             try:
                 events, reading = Events(response), Reading()
-                endings = Endings(params.stop if upstream.ends_by_itself else (), params.n)
+                ours = endings(params.stop if upstream.ends_by_itself else (), params.n)
+                read = watching(ours, partial(_read, upstream, reading, question.text))
                 while not reading.done and (found := await events.next()) is not None:
                     for event in found:
-                        for delta in _read(upstream, reading, event, question.text):
-                            if (shown := endings.feed(delta)) is not None:
-                                yield shown
-                    if endings.done:
+                        for delta in read(event):
+                            yield delta
+                    if ours is not None and ours.done:
                         return
                 response.release()
                 if not reading.finished:
@@ -106,7 +110,7 @@ class OpenAICompatible:
 
     async def served(self, deployment: Deployment) -> Sequence[Served]:
         """List the models that the upstream says it serves, with their windows where it tells."""
-        upstream = self._upstream(deployment)
+        upstream = self._upstreams[deployment]
         with blaming(deployment):
             response = await get(self._transport, upstream, lambda routes: routes.models, Params())
             found = await _listed(upstream, response)
@@ -120,7 +124,7 @@ class OpenAICompatible:
 
     async def count_tokens(self, deployment: Deployment, text: str) -> int | None:
         """Count with ``/tokenize``, as vLLM, SGLang and llama.cpp have it; None elsewhere."""
-        upstream = self._upstream(deployment)
+        upstream = self._upstreams[deployment]
         if not upstream.counts_tokens:
             return None
         with blaming(deployment):
@@ -137,7 +141,7 @@ class OpenAICompatible:
     async def generated(self, deployment: Deployment) -> Generated | None:
         """Return what the upstream counts of itself, None where it publishes nothing."""
         with blaming(deployment):
-            return await read_counters(self._upstream(deployment), self._transport)
+            return await read_counters(self._upstreams[deployment], self._transport)
 
     async def aclose(self) -> None:
         """Abort what runs and close every connection."""
@@ -145,12 +149,8 @@ class OpenAICompatible:
         await asyncio.gather(*closing)
         await self._transport.aclose()
 
-    def _upstream(self, deployment: Deployment) -> Upstream:
-        known = self._upstreams.get(deployment.name)
-        if known is None or (known.deployment is not deployment and known.deployment != deployment):
-            site = self._platform(deployment, self._context, self._transport)
-            known = self._upstreams[deployment.name] = Upstream(deployment, site)
-        return known
+    def _made(self, deployment: Deployment) -> Upstream:
+        return Upstream(deployment, self._platform(deployment, self._context, self._transport))
 
     async def _gives_whole_answers(self, upstream: Upstream) -> bool:
         """Tell whether a hang-up stops this upstream though it does not stream."""
@@ -164,10 +164,8 @@ class OpenAICompatible:
     async def _learn_names(self, upstream: Upstream) -> None:
         """Ask once what the upstream serves, to name the nearest model."""
         if not upstream.names:
-            try:
+            with contextlib.suppress(UpstreamError):
                 await self.served(upstream.deployment)
-            except UpstreamError:
-                upstream.names = ()
 
     async def _names(self, upstream: Upstream) -> Sequence[Served]:
         """Return what may stand in the identifier, where the platform still tells that."""
@@ -199,12 +197,7 @@ def _question(deployment: Deployment, prompt: Prompt, params: Params) -> Questio
                 text=said,
             )
         case Fim():
-            raise UpstreamError(
-                UpstreamFailure.BAD_REQUEST,
-                f"'{deployment.name}' takes rendered prompts only: render the hole with the"
-                " family's sentinels first.",
-                deployment=deployment.name,
-            )
+            raise unrendered(deployment)
 
 
 async def _listed(upstream: Upstream, response: Response) -> Sequence[Served]:
@@ -212,14 +205,14 @@ async def _listed(upstream: Upstream, response: Response) -> Sequence[Served]:
     try:
         return models(body)
     except UNREADABLE:
-        raise garbled(upstream, body) from None
+        raise garbled(upstream, DIALECT, body) from None
 
 
-def _read(upstream: Upstream, reading: Reading, data: bytes, prompt: str) -> list[Delta]:
+def _read(upstream: Upstream, reading: Reading, prompt: str, data: bytes) -> list[Delta]:
     try:
         return reading.event(data)
     except UNREADABLE:
-        raise garbled(upstream, data) from None
+        raise garbled(upstream, DIALECT, data) from None
     except ReportedError as error:
         found = refusal(200, error.body)
         raise refused(upstream, found, prompt, lambda _: "") from None

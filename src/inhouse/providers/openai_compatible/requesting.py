@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from inhouse.core.requests import Params
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.providers.openai_compatible.failures import garbled, messages_only, refused
+from inhouse.providers.broken import garbled, messages_only
+from inhouse.providers.connecting import LARGEST_REFUSAL
+from inhouse.providers.openai_compatible.failures import DIALECT, refused
 from inhouse.providers.openai_compatible.learning import learned
 from inhouse.providers.openai_compatible.site import Routes
 from inhouse.providers.openai_compatible.upstream import Upstream
@@ -16,7 +18,6 @@ from inhouse.transport import Response, Transport
 from inhouse.wire.openai.outbound import Habits
 from inhouse.wire.openai.refusals import Refusal, refusal
 
-LARGEST_REFUSAL = 1024 * 1024
 TEXT, CHAT = "/completions", "/chat/completions"
 _SAYS_NOTHING = frozenset({401, 403, 404, 405, 408, 429})
 """Statuses that do not tell whether a route is there."""
@@ -97,21 +98,16 @@ async def send(
     body: bytes,
     params: Params,
 ) -> Response:
-    """Send one request; raises UpstreamError, which names the endpoint where nobody is there."""
-    try:
-        return await upstream.connecting.request(
-            transport, method, url, headers=header, body=body, params=params
-        )
-    except UpstreamError as error:
-        if error.failure is UpstreamFailure.UNREACHABLE and error.param is None:
-            error.param = "endpoint"
-        raise
+    """Send one request; raises UpstreamError."""
+    return await upstream.connecting.request(
+        transport, method, url, headers=header, body=body, params=params
+    )
 
 
 async def _refusal(upstream: Upstream, response: Response) -> Refusal:
     said = await response.read(LARGEST_REFUSAL)
     if 200 < response.status < 300:
-        raise garbled(upstream, said)
+        raise garbled(upstream, DIALECT, said)
     return refusal(response.status, said)
 
 
@@ -128,7 +124,7 @@ async def _give_up(
         only = await _chats(transport, upstream, candidates, params)
     if only:
         upstream.messages_only = True
-        raise messages_only(upstream, found)
+        raise messages_only(upstream, status=found.status, param="options.takes_text")
 
 
 async def _chats(

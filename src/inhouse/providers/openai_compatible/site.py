@@ -10,8 +10,8 @@ from msgspec import Struct
 from inhouse.core.catalog import Deployment
 from inhouse.core.deadlines import Deadlines
 from inhouse.core.ports import Place, ProviderContext
-from inhouse.errors import UpstreamFailure
 from inhouse.providers.connecting import Connecting, HttpOptions
+from inhouse.providers.refusing import Advice
 from inhouse.transport import Transport
 from inhouse.wire.openai.outbound import DEFAULT_HABITS, Habits
 from inhouse.wire.openai.refusals import Refusal
@@ -102,18 +102,6 @@ class Key:
 
     async def aclose(self) -> None:
         """Nothing runs."""
-
-
-class Advice(Struct, frozen=True, kw_only=True):
-    """What a refusal means: `what` follows the upstream's place, `param` is the field to correct.
-
-    `quoting` tells whether the upstream's own words add anything.
-    """
-
-    failure: UpstreamFailure
-    what: str
-    param: str | None = None
-    quoting: bool = True
 
 
 class Site(Struct, frozen=True, kw_only=True):

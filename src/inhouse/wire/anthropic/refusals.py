@@ -57,6 +57,11 @@ class Refusal(Struct, frozen=True, kw_only=True):
     no_route: bool
 
     @property
+    def wrong_version(self) -> bool:
+        """Whether the refusal is about the header ``anthropic-version``."""
+        return self.status == 400 and self.said.startswith("anthropic-version")
+
+    @property
     def most_tokens(self) -> int | None:
         """The longest answer that the model gives, where the refusal is about that."""
         found = _CAP.search(self.said)

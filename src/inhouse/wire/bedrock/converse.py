@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -14,8 +13,6 @@ from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.wire.bedrock.conversation import Block, Turn, conversation, used_tools
 
 _AS_JSON = "Answer with one JSON object and nothing else."
-_FIELD = re.compile(r"doesn't support the ([\w.]+) field")
-_DEPRECATED = re.compile(r"`?(temperature|top_?p)`? is (?:deprecated|not supported)", re.IGNORECASE)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,27 +40,6 @@ class Extras(Struct, frozen=True, kw_only=True):
 
 
 NO_EXTRAS = Extras()
-
-
-def learned(habits: Habits, said: str) -> Habits:
-    """Return the habits that a ValidationException teaches; the same where it teaches none."""
-    said = said.replace("\u2019", "'")
-    replace = msgspec.structs.replace
-    if "tool use in streaming" in said:
-        return replace(habits, streams_tools=False)
-    if "unsupported for streaming" in said or "doesn't support streaming" in said:
-        return replace(habits, streams=False)
-    if "doesn't support system" in said or "doesn't support the system" in said:
-        return replace(habits, system=False)
-    if "temperature" in said and "top_p" in said and "both" in said:
-        return replace(habits, without=habits.without | {"topP"})
-    if found := _FIELD.search(said):
-        name = "toolChoice" if "toolChoice" in found[1] else found[1].rpartition(".")[2]
-        return replace(habits, without=habits.without | {name})
-    if found := _DEPRECATED.search(said):
-        name = "temperature" if found[1].lower() == "temperature" else "topP"
-        return replace(habits, without=habits.without | {name})
-    return habits
 
 
 def stops(params: Params, habits: Habits, vendor: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

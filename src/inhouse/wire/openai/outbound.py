@@ -138,16 +138,13 @@ class Reading:
         """Start before the first event."""
         self.done = False
         """Whether the upstream has said ``[DONE]``."""
-        self.answered = False
-        """Whether any event held a choice."""
         self._usages: dict[int, _Usage] = {}
-        self._open: set[int] = set()
-        self._ended: set[int] = set()
+        self._ended: dict[int, bool] = {}
 
     @property
     def finished(self) -> bool:
         """Whether nothing is missing: ``[DONE]``, or a finish reason for each choice begun."""
-        return self.done or (self.answered and not self._open)
+        return self.done or (bool(self._ended) and all(self._ended.values()))
 
     def event(self, data: bytes) -> list[Delta]:
         """Return the deltas of an event; empty ones are left out.
@@ -188,13 +185,11 @@ class Reading:
 
     def _delta(self, choice: _Choice) -> Delta | None:
         index = choice.index or 0
-        self.answered = True
         if choice.finish_reason:
-            self._open.discard(index)
-            self._ended.add(index)
-        elif index not in self._ended:
+            self._ended[index] = True
+        else:
             # Azure's asynchronous filter annotates a choice behind its end.
-            self._open.add(index)
+            self._ended.setdefault(index, False)
         message = choice.delta or choice.message
         if message is None:
             text, reasoning, tool_calls = choice.text or "", "", None

@@ -84,7 +84,7 @@ class Issuer:
             proxy="" if direct else options.proxy,
             headers={"accept": "application/json", **headers},
         )
-        self._connecting = Connecting(deployment, mine, context, base)
+        self._connecting = Connecting(deployment, mine, context, base, field="")
         self._transport = transport
         self.place = self._connecting.place
         _, host, port, _ = split(base)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from inhouse.errors import UpstreamFailure
 from inhouse.providers.openai_compatible.azure.address import LATEST
-from inhouse.providers.openai_compatible.site import Advice, Routes
+from inhouse.providers.openai_compatible.site import Routes
+from inhouse.providers.refusing import Advice
 from inhouse.wire.openai.refusals import Refusal
 
 _AUTH = UpstreamFailure.AUTHENTICATION
