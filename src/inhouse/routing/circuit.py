@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
+from math import inf
 
 from inhouse.errors import RETRYABLE, UpstreamError, UpstreamFailure
 
@@ -63,6 +64,8 @@ class Circuit:
         self._open = False
         self._until = 0.0
         self._probing = False
+        self.heard = -inf
+        """When it last answered, by the clock."""
         self.last: UpstreamError | None = None
         """The failure that counted last, None once all is well again."""
 
@@ -95,6 +98,7 @@ class Circuit:
             self._rest = FIRST_REST
         self._open = self._probing = False
         self._in_a_row = 0
+        self.heard = self._clock()
         self.last = None
         self._outcomes.append(True)
 

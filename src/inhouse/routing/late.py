@@ -46,6 +46,12 @@ class Late:
         self._asked_at = watch.now
         self.first = min(self._asked_at + deadlines.first_token, self.total)
 
+    @property
+    def cut(self) -> bool:
+        """Whether what came before has left less than half of the usual time for a first token."""
+        usual = min(self._usual.first_token, self._usual.total)
+        return 2 * (self.first - self._asked_at) < usual
+
     def hurried(self, error: UpstreamError) -> bool:
         """Tell whether the request allowed less time than usual, and that may be the fault."""
         asked, usual = self._deadlines, self._usual

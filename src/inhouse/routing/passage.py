@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +17,17 @@ from inhouse.routing.watch import Watch
 class Passage:
     """Holds a slot of a deployment while its block runs, and tells its circuit how it went."""
 
-    __slots__ = ("_answered", "_late", "_probe", "_settings", "_standing", "_target", "_watch")
+    __slots__ = (
+        "_answered",
+        "_circuit",
+        "_late",
+        "_probe",
+        "_queued_at",
+        "_settings",
+        "_standing",
+        "_target",
+        "_watch",
+    )
 
     def __init__(
         self, target: Target, standing: Standing, late: Late, settings: Settings, watch: Watch
@@ -27,26 +38,31 @@ class Passage:
         self._late = late
         self._settings = settings
         self._watch = watch
+        # A deployment that is changed meanwhile gets a new one, which this request says nothing of.
+        self._circuit = standing.circuit
         self._answered = False
         self._probe = False
+        self._queued_at = inf
 
     def answered(self) -> None:
         """The first delta is there."""
         self._answered, self._probe = True, False
-        self._standing.circuit.succeeded()
+        self._circuit.succeeded()
 
     async def __aenter__(self) -> Self:
         """Wait for a slot; raises `UpstreamError` where there is none in time, or it rests."""
         standing = self._standing
         queue = standing.queue
         if not queue.enter(standing.deployment.max_concurrent):
+            self._queued_at = self._watch.now
             priority = self._target.feature.priority
             turn = queue.wait(priority, self._settings.max_queued)
             await self._watch.wait(turn, self._late.first, self._not_let_in)
-        if not standing.circuit.admits():
+        circuit = self._circuit = standing.circuit
+        if not circuit.admits():
             queue.leave()
             raise resting(standing)
-        self._probe = standing.circuit.enter()
+        self._probe = circuit.enter()
         return self
 
     async def __aexit__(
@@ -56,11 +72,11 @@ class Passage:
         at: TracebackType | None,
     ) -> None:
         """Give the slot back."""
-        circuit = self._standing.circuit
+        circuit = self._circuit
         self._standing.queue.leave()
         if isinstance(error, UpstreamError):
             # Who allows a tenth of a second must not close the door for everybody else.
-            if self._late.hurried(error):
+            if self._late.hurried(error) or self._crowded(error):
                 circuit.abandoned(probe=self._probe)
             else:
                 circuit.failed(self._judged(error), probe=self._probe)
@@ -68,6 +84,15 @@ class Passage:
             circuit.succeeded()
         else:
             circuit.abandoned(probe=self._probe)
+
+    def _crowded(self, error: UpstreamError) -> bool:
+        """Tell whether the time went by elsewhere: at other deployments, or in our own queue.
+
+        Who waits there while others are answered has met a busy upstream, not a dead one.
+        """
+        late = error.failure in {UpstreamFailure.TIMEOUT, UpstreamFailure.DEADLINE}
+        waited = self._queued_at <= self._circuit.heard
+        return late and not self._answered and (waited or self._late.cut)
 
     def _judged(self, error: UpstreamError) -> UpstreamError:
         """Return the error as the circuit sees it: not a word in all that time is a failure."""

@@ -1,0 +1,98 @@
+"""What a request's way through a deployment tells of it, and what it does not."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from inhouse.core.catalog import Deployment, Role
+from inhouse.core.feature import Feature
+from inhouse.core.requests import Caller
+from inhouse.core.settings import Settings
+from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.routing.circuit import IN_A_ROW, REMEMBERED, State
+from inhouse.routing.late import Late
+from inhouse.routing.passage import Passage
+from inhouse.routing.standing import Standing, Standings
+from inhouse.routing.target import Target
+from inhouse.routing.watch import Watch
+
+ONE = Deployment(name="x", family="general", identifier="scripted/x", max_concurrent=1)
+SETTINGS = Settings(chat_first_token_timeout=60, chat_total_timeout=100)
+TARGET = Target(
+    model="chat",
+    feature=Feature.CHAT,
+    deployments=(ONE,),
+    caller=Caller("ada", Role.DEVELOPER),
+)
+
+
+def passage(standing: Standing, *, spent: float = 0) -> Passage:
+    """Return the way of a request that has spent some seconds elsewhere."""
+    watch = Watch()
+    watch.began -= spent
+    late = Late(TARGET, standing.deployment, SETTINGS, watch)
+    return Passage(TARGET, standing, late, SETTINGS, watch)
+
+
+async def fail(
+    way: Passage,
+    failure: UpstreamFailure = UpstreamFailure.TIMEOUT,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
+    async def run() -> None:
+        async with way:
+            meanwhile()
+            raise UpstreamError(failure, "It failed.")
+
+    with pytest.raises(UpstreamError):
+        await run()
+
+
+async def test_who_waited_while_others_were_answered_met_a_busy_upstream() -> None:
+    standing = Standings()[ONE]
+    for _ in range(2 * REMEMBERED):
+        async with passage(standing) as first:
+            queued = asyncio.create_task(fail(passage(standing)))
+            await asyncio.sleep(0)
+            first.answered()
+        await queued
+    assert standing.circuit.state is State.CLOSED
+
+
+async def test_who_waited_and_nobody_was_answered_met_a_dead_one() -> None:
+    standing = Standings()[ONE]
+    tasks = [asyncio.create_task(fail(passage(standing))) for _ in range(IN_A_ROW)]
+    await asyncio.gather(*tasks)
+    assert standing.circuit.state is State.OPEN
+
+
+@pytest.mark.parametrize("failure", [UpstreamFailure.TIMEOUT, UpstreamFailure.DEADLINE])
+async def test_who_comes_with_little_time_left_tells_nothing(failure: UpstreamFailure) -> None:
+    standing = Standings()[ONE]
+    for _ in range(IN_A_ROW):
+        await fail(passage(standing, spent=90), failure)
+    assert standing.circuit.state is State.CLOSED
+    for _ in range(IN_A_ROW):
+        await fail(passage(standing, spent=30), failure)
+    assert standing.circuit.state is State.OPEN
+
+
+async def test_a_silence_in_the_middle_counts_however_little_time_is_left() -> None:
+    standing = Standings()[ONE]
+    for _ in range(REMEMBERED):
+        way = passage(standing, spent=90)
+        await fail(way, meanwhile=way.answered)
+    assert standing.circuit.state is State.OPEN
+
+
+async def test_who_asked_before_a_change_tells_nothing_of_what_is_there_now() -> None:
+    standings = Standings()
+    standing = standings[ONE]
+    changed = msgspec.structs.replace(ONE, max_concurrent=9)
+    for _ in range(IN_A_ROW):
+        way = passage(standing)
+        await fail(way, UpstreamFailure.SERVER, lambda: standings.keep({"x": changed}))
+        assert standing.circuit.last is None
+        standings.keep({"x": ONE})
