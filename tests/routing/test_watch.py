@@ -80,3 +80,18 @@ async def test_a_task_that_was_interrupted_can_still_be_cancelled_and_timed() ->
 
     assert await asyncio.create_task(work()) == "well"
     watch.close()
+
+
+async def test_an_interruption_between_two_waits_is_raised_by_the_next_one() -> None:
+    watch = Watch()
+
+    async def ready() -> str:
+        return "here"
+
+    watch.interrupt(InhouseError("make room"))
+    with pytest.raises(InhouseError, match="make room"):
+        await watch.wait(ready(), inf, late)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert await watch.wait(ready(), inf, late) == "here"

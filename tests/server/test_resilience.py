@@ -13,6 +13,7 @@ import pytest
 
 from inhouse.core.trace import Outcome
 from inhouse.providers.scripted import Call
+from tests.fakes.openai import HOLD, FakeOpenAI
 from tests.server.serving import (
     ADMIN,
     CHAT_ONLY,
@@ -173,7 +174,7 @@ async def test_a_deployment_sets_its_own_deadlines(tmp_path: Path) -> None:
     async with served(tmp_path, slow, route("completion", "slow")) as here:
         reply = await complete(here)
     assert reply.status == 504
-    assert "the deployment's deadlines.first_token" in reply.error["message"]
+    assert "within 0.05 s (the deployment's deadlines.first_token)" in reply.error["message"]
 
 
 async def test_the_hurry_of_one_caller_closes_no_door(tmp_path: Path) -> None:
@@ -413,3 +414,42 @@ async def test_metrics_tell_how_deployments_stand(tmp_path: Path) -> None:
     assert 'inhouse_deployment_resting{deployment="up"} 0.0' in said
     assert 'inhouse_deployment_running{deployment="up"} 0.0' in said
     assert 'inhouse_upstream_failures_total{deployment="down",failure="server"} 5.0' in said
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_superseding_hangs_up_at_a_real_upstream(tmp_path: Path, stream: bool) -> None:
+    async with FakeOpenAI() as upstream:
+        declared = (
+            '[[deployments]]\nname = "tiny"\nfamily = "codestral"\n'
+            f'identifier = "custom_openai/tiny-coder"\nendpoint = "{upstream.endpoint}"\n'
+            f'[deployments.options]\nheaders = {{"{HOLD}" = "1"}}\n'
+        )
+        async with served(tmp_path, declared, route("completion", "tiny")) as here:
+            first = asyncio.create_task(complete(here, path="a.py", stream=stream))
+            await upstream.until(lambda: upstream.busy == 1)
+            second = asyncio.create_task(complete(here, path="a.py"))
+            ended = await first
+            # The second waits at the upstream, and the first is gone from there.
+            await upstream.until(lambda: len(upstream.asked()) == 2 and upstream.busy == 1)
+            upstream.released.set()
+            assert text(await second)
+    assert ended.status == 200
+    assert b'"finish_reason":"stop"' in ended.body
+    assert ended.body.endswith(b"data: [DONE]\n\n") or not stream
+
+
+async def test_one_conversation_stays_with_one_replica(tmp_path: Path) -> None:
+    declared = [scripted(name, tokens=[name]) for name in ("one", "two")]
+    group = route("chat", "one", "two") + "weights = [1, 1]\n"
+    async with served(tmp_path, *declared, group) as here:
+
+        async def answered(system: str, *said: str) -> str:
+            turns = [{"role": "system", "content": system}]
+            turns += [{"role": "user", "content": each} for each in said]
+            reply = await chat(here, messages=turns)
+            return reply.json["choices"][0]["message"]["content"]
+
+        first = {str(n): await answered(f"You are number {n}.", "Hello") for n in range(16)}
+        assert set(first.values()) == {"one", "two"}
+        for n, replica in first.items():
+            assert await answered(f"You are number {n}.", "Hello", "And then?") == replica

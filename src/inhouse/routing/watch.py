@@ -49,12 +49,16 @@ class Watch:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("A watch waits within a task.")
+        if self._struck is not None:
+            # What is there already would be returned, and a cancellation hit some other wait.
+            struck, self._struck = self._struck, None
+            if (close := getattr(what, "close", None)) is not None:
+                close()
+            raise struck
         cancelling = task.cancelling()
         self._task, self._until, self._late = task, until, late
         if until < self._armed:
             self._arm(until)
-        if self._struck is not None:
-            task.cancel()
         try:
             return await what
         except asyncio.CancelledError:
