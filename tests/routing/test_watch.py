@@ -1,6 +1,7 @@
 """Waits end in time, by interruption, or by cancellation: each as what it is."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from math import inf
 
 import pytest
@@ -95,3 +96,26 @@ async def test_an_interruption_between_two_waits_is_raised_by_the_next_one() -> 
     assert task is not None
     assert task.cancelling() == 0
     assert await watch.wait(ready(), inf, late) == "here"
+
+
+async def stream() -> AsyncGenerator[str]:
+    yield "there already"
+
+
+async def test_what_need_not_wait_is_ended_all_the_same() -> None:
+    deltas = stream()
+    watch = Watch()
+    watch.interrupt(InhouseError("make room"))
+    with pytest.raises(InhouseError, match="make room"):
+        await watch.wait(anext(deltas, None), inf, late)
+    with pytest.raises(InhouseError, match="too late"):
+        await watch.wait(anext(deltas, None), watch.now - 1, late)
+    never = asyncio.get_running_loop().create_future()
+    with pytest.raises(InhouseError, match="too late"):
+        await watch.wait(never, watch.now, late)
+    assert never.cancelled()
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert await watch.wait(anext(deltas, None), inf, late) == "there already"
+    await deltas.aclose()

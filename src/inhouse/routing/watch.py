@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from math import inf
 from typing import TypeVar
 
@@ -44,16 +44,19 @@ class Watch:
         """Return what is waited for.
 
         At the loop's time `until` the wait is cancelled, and `late()` raised; an interruption is
-        raised likewise. A cancellation from elsewhere passes as one.
+        raised likewise. A cancellation from elsewhere passes as one. What is late before it begins
+        does not begin.
         """
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("A watch waits within a task.")
-        if self._struck is not None:
+        struck = self._struck
+        if struck is None and until <= self._loop.time():
+            struck = late()
+        if struck is not None:
             # What is there already would be returned, and a cancellation hit some other wait.
-            struck, self._struck = self._struck, None
-            if (close := getattr(what, "close", None)) is not None:
-                close()
+            self._struck = None
+            _drop(what)
             raise struck
         cancelling = task.cancelling()
         self._task, self._until, self._late = task, until, late
@@ -99,3 +102,11 @@ class Watch:
             self._arm(self._until)
         elif self._late is not None:
             self.interrupt(self._late())
+
+
+def _drop(what: Awaitable[object]) -> None:
+    """End what nobody waits for."""
+    if isinstance(what, asyncio.Future):
+        what.cancel()
+    elif isinstance(what, Coroutine):
+        what.close()
