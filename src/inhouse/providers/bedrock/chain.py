@@ -7,7 +7,9 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from inhouse.core.ports import Egress
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
+from inhouse.providers.bedrock.guarding import guard
 from inhouse.providers.bedrock.identity import Identity
 from inhouse.providers.bedrock.signing import Keys
 from inhouse.wire.openai.refusals import quote
@@ -74,8 +76,8 @@ class Resolved:
         return self._due is not None and self._due(seconds)
 
 
-def resolve(identity: Identity) -> Held:
-    """Return the credentials of a deployment, asked for anew.
+def resolve(identity: Identity, egress: Egress | None) -> Held:
+    """Return the credentials of a deployment, asked for anew where `egress` lets us.
 
     Raises:
         UpstreamError: there are none, or they cannot be had; `param` names the field.
@@ -84,7 +86,7 @@ def resolve(identity: Identity) -> Held:
     """
     if identity.keys is not None and not identity.role_arn:
         return Fixed(identity.keys)
-    session = _asking(identity, lambda: _session(identity))
+    session = _asking(identity, lambda: _session(identity, egress))
     if identity.role_arn:
         return Resolved(_asking(identity, lambda: _assumed(session, identity)), identity)
     found = _asking(identity, session.get_credentials)
@@ -126,9 +128,11 @@ def _module(name: str) -> Any:
         raise
 
 
-def _session(identity: Identity) -> Any:
+def _session(identity: Identity, egress: Egress | None) -> Any:
     session = _module("botocore.session").Session(profile=identity.profile or None)
     session.set_config_variable("region", identity.region)
+    if egress is not None:
+        guard(session, egress, identity)
     if identity.keys is not None:
         keys = identity.keys
         session.set_credentials(keys.access_key, keys.secret_key, keys.token or None)

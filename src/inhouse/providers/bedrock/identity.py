@@ -25,6 +25,9 @@ _SUFFIXES = {
     "eusc-": "amazonaws.eu",
 }
 """Domains of AWS's partitions, by how their regions begin."""
+_DOMAIN = "amazonaws.com"
+DOMAINS = frozenset({_DOMAIN, *_SUFFIXES.values()})
+"""Domains that are AWS's own."""
 _METADATA: Place = ("169.254.169.254", 80)
 _CONTAINERS: Place = ("169.254.170.2", 80)
 
@@ -68,6 +71,12 @@ def identify(
             "options.role_arn",
             "it is no role's ARN; such a one reads arn:aws:iam::ACCOUNT:role/NAME",
         )
+    if options.external_id and not options.role_arn:
+        raise fault(
+            deployment,
+            "options.external_id",
+            "it is of no use without options.role_arn, the role whose trust policy asks for it",
+        )
     key = deployment.api_key.reveal().strip()
     keys = _keys(deployment, key)
     signed = options.role_arn or options.profile
@@ -93,7 +102,7 @@ def identify(
 def domain(region: str) -> str:
     """Return the domain of AWS's partition that a region is in."""
     found = (suffix for start, suffix in _SUFFIXES.items() if region.startswith(start))
-    return next(found, "amazonaws.com")
+    return next(found, _DOMAIN)
 
 
 def places(identity: Identity, environment: Mapping[str, str]) -> frozenset[Place]:

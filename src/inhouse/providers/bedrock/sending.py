@@ -25,6 +25,7 @@ class Sender:
 
     def __init__(self, egress: Egress | None) -> None:
         """Open nothing, and import nothing, yet."""
+        self._egress = egress
         self._transport = Transport(egress)
         self._credentials: dict[Identity, Credentials] = {}
         self._loaded = False
@@ -91,7 +92,9 @@ class Sender:
             return None
         known = self._credentials.get(identity)
         if known is None:
-            known = self._credentials[identity] = Credentials(lambda: resolve(identity))
+            known = self._credentials[identity] = Credentials(
+                lambda: resolve(identity, self._egress)
+            )
         return known
 
     async def aclose(self) -> None:

@@ -40,6 +40,12 @@ def cloud(deployment: Deployment, context: ProviderContext, transport: Transport
     """Settle a deployment of ``openai``; without an endpoint it is OpenAI's own."""
     if deployment.endpoint.strip():
         return server(deployment, context, transport)
+    if not deployment.api_key:
+        raise fault(
+            deployment,
+            "api_key",
+            "it is missing, and OpenAI wants one; write it as env:NAME or file:PATH",
+        )
     here = msgspec.structs.replace(deployment, endpoint=OPENAI)
     site = server(here, context, transport)
     return msgspec.structs.replace(
