@@ -288,3 +288,50 @@ def test_a_missing_endpoint_is_asked_for(call: Call) -> None:
     named = ("--family", "codestral", "--identifier", "custom_openai/x")
     refused = call("deployments", "add", "x", *named, status=1).stderr
     assert "endpoint: it is missing; write it as http://HOST:PORT/v1" in refused
+
+
+def test_correcting_leaves_the_rest(call: Call, read: Read) -> None:
+    more = ["--option", "window=4096", "--deadline", "total=9", "--max-concurrent", "4"]
+    call("deployments", "add", *CODESTRAL, *more, "--api-key", "-", given=UPSTREAM_KEY)
+    change = ["--endpoint", "http://gpu.example/v1", "--option", 'proxy=""']
+    call("deployments", "set", "codestral", *change, "--deadline", "connect=1")
+    found = read("deployments", "show", "codestral")
+    assert found["endpoint"] == "http://gpu.example/v1"
+    assert found["options"] == {"window": 4096, "proxy": ""}
+    assert found["deadlines"] == {"total": 9.0, "connect": 1.0}
+    assert (found["max_concurrent"], found["has_api_key"]) == (4, True)
+    less = ["--no-option", "window", "--no-deadline", "total", "--max-concurrent", "none"]
+    call("deployments", "set", "codestral", *less, "--no-api-key")
+    found = read("deployments", "show", "codestral")
+    assert (found["options"], found["deadlines"]) == ({"proxy": ""}, {"connect": 1.0})
+    assert (found["max_concurrent"], found["has_api_key"]) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        ([], 2, "Say what to change"),
+        (["--api-key", "-", "--no-api-key"], 2, "without --api-key"),
+        (["--no-option", "windw"], 2, "did you mean 'window'?"),
+        (["--max-concurrent", "0"], 2, "nor 'none'"),
+        (["--option", "ca_fil=x"], 1, "ca_fil"),
+        (["--family", "codestrl"], 1, "The nearest are: codestral"),
+    ],
+)
+def test_a_wrong_correction_changes_nothing(
+    change: list[str], status: int, said: str, call: Call, read: Read
+) -> None:
+    add(call, "--option", "window=4096")
+    before = read("deployments", "show", "codestral")
+    refused = call("deployments", "set", "codestral", *change, given=UPSTREAM_KEY, status=status)
+    assert said in refused.stderr
+    assert read("deployments", "show", "codestral") == before
+
+
+def test_who_replaces_is_checked_with_the_key_that_stays(call: Call) -> None:
+    on_azure = ["--family", "gpt", "--identifier", "azure/x", "--endpoint", "https://x.example"]
+    call("deployments", "add", "x", *on_azure, "--api-key", "-", given=UPSTREAM_KEY)
+    identity = ["--option", "auth=managed_identity"]
+    refused = call("deployments", "add", "x", *on_azure, *identity, "--replace", status=1)
+    assert "api_key" in refused.stderr
+    call("deployments", "set", "x", *identity, "--no-api-key")

@@ -143,7 +143,7 @@ async def test_the_wrong_family_is_found_by_its_tokens_and_the_right_one_named()
     assert found.status is Status.FAILED
     assert "does not know [PREFIX] [SUFFIX]" in found.sentence
     assert "qwen-coder" in found.remedy
-    assert "--replace" in found.remedy
+    assert "inhouse deployments set toy --family " in found.remedy
 
 
 async def test_a_model_without_special_tokens_is_of_no_fim_family() -> None:
@@ -280,7 +280,8 @@ async def test_an_unknown_model_and_the_nearest(openai: OpenAICompatible) -> Non
     assert found["completion"].status is Status.FAILED
     assert found["model"].status is Status.FAILED
     assert "did you mean 'tiny-coder'?" in found["model"].sentence
-    assert found["model"].remedy == "Set the identifier to custom_openai/tiny-coder."
+    command = "inhouse deployments set toy --identifier custom_openai/tiny-coder"
+    assert found["model"].remedy == command
 
 
 async def test_a_server_that_answers_to_any_name(openai: OpenAICompatible) -> None:

@@ -14,6 +14,7 @@ from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.core.naming import did_you_mean
 
 MOST_PER_MINUTE = 1_000_000_000
+MOST_AT_ONCE = 65_536
 PHASES = DeadlineOverrides.__struct_fields__
 
 
@@ -49,16 +50,23 @@ def deadlines(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> 
         raise click.BadParameter(f"{path.removeprefix('$.')}: {fault}.") from None
 
 
+def at_once(_: click.Context, __: click.Parameter, given: str | None) -> int | None:
+    """Return a number of at least 1, 0 for ``none``, None where the option is not given."""
+    return _number(given, MOST_AT_ONCE)
+
+
 def _per_minute(_: click.Context, __: click.Parameter, given: str | None) -> int | None:
     """Return a number of at least 1, 0 for ``none``, None where the option is not given."""
+    return _number(given, MOST_PER_MINUTE)
+
+
+def _number(given: str | None, most: int) -> int | None:
     if given is None:
         return None
     if given == "none":
         return 0
-    if not (given.isascii() and given.isdecimal() and 1 <= int(given) <= MOST_PER_MINUTE):
-        raise click.BadParameter(
-            f"'{given}' is not a number from 1 to {MOST_PER_MINUTE}, nor 'none'."
-        )
+    if not (given.isascii() and given.isdecimal() and 1 <= int(given) <= most):
+        raise click.BadParameter(f"'{given}' is not a number from 1 to {most}, nor 'none'.")
     return int(given)
 
 

@@ -42,11 +42,15 @@ def show_figures(report: Report) -> None:
     """Print how fast it was, and what could not be measured for lack of time or otherwise."""
     if report.evidence.load:
         click.echo()
+    levels = report.evidence.load or ()
     output.table(
-        ["AT ONCE", "ANSWERED", "FIRST TOKEN", "P95", "WHOLE ANSWER", "P95", "TOKENS/S", ""],
-        [_row(each) for each in report.evidence.load or ()],
+        ["AT ONCE", "ANSWERED", "FIRST TOKEN", "P95", "WHOLE ANSWER", "P95", "TOKENS/S"],
+        [_row(each) for each in levels if each.requests],
         empty="Speed was not measured.",
     )
+    for each in levels:
+        if each.why:
+            output.note(f"{each.concurrent} at once: {output.plain(each.why)}")
     for each in report.evidence.skipped:
         output.note(f"Not measured: {each.part}. {output.plain(each.why)}")
 
@@ -70,8 +74,6 @@ def age(seconds: float) -> str:
 
 
 def _row(level: Level) -> list[str]:
-    if not level.requests:
-        return [str(level.concurrent), *([""] * 6), level.why]
     answered = level.requests - level.failed - level.unfinished
     return [
         str(level.concurrent),
@@ -81,7 +83,6 @@ def _row(level: Level) -> list[str]:
         _milliseconds(level.total_median),
         _milliseconds(level.total_p95),
         f"{level.tokens_per_second:.0f}",
-        level.why,
     ]
 
 

@@ -93,6 +93,11 @@ def limit(units: int | None) -> str:
     return "no limit" if units is None else f"{units:,}".replace(",", " ")
 
 
+def argument(name: str) -> str:
+    """Return a name as it is typed into a shell."""
+    return f"'{name}'" if " " in name else name
+
+
 def plain(text: str) -> str:
     """Return text without the control characters by which it could command a terminal."""
     return "".join(each for each in text if each.isprintable() or each in "\n\t")

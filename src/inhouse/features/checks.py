@@ -17,7 +17,7 @@ from inhouse.families import CompletionMode, Families, Family
 from inhouse.features import samples
 from inhouse.features.check import Check, Status, failed, ok, skipped, warning
 from inhouse.features.listing import check_model, check_window, listed
-from inhouse.features.remedies import FATAL, remedy
+from inhouse.features.remedies import FATAL, remedy, setting
 from inhouse.features.sentinels import fitting, unknown_sentinels
 
 
@@ -118,7 +118,7 @@ class _Examination:
             self.served = await self.provider.served(self.deployment)
         except UpstreamError as error:
             if error.failure in FATAL:
-                return failed(name, str(error), remedy(error))
+                return failed(name, str(error), remedy(error, self.deployment))
             return warning(
                 name,
                 f"It does not list its models: {error}",
@@ -145,8 +145,8 @@ class _Examination:
             name,
             f"The model's tokenizer does not know {' '.join(unknown)}, so the model is not of the"
             f" family '{self.family.name}', or it is served with another tokenizer.",
-            f"It knows those of: {', '.join(known)}. Replace the deployment with one of the family"
-            " that the model is of (inhouse deployments add --replace)."
+            f"It knows those of: {', '.join(known)}. Choose the one that the model is of:"
+            f" {setting(self.deployment, 'family', known[0])}"
             if known
             else "Choose the model's family; 'general' suits any model that chats.",
         )
@@ -238,6 +238,6 @@ class _Examination:
         try:
             return await check()
         except UpstreamError as error:
-            return failed(name, str(error), remedy(error))
+            return failed(name, str(error), remedy(error, self.deployment))
         except InhouseError as error:
             return failed(name, str(error))

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Served
-from inhouse.core.naming import did_you_mean
+from inhouse.core.naming import did_you_mean, nearest
 from inhouse.core.settings import Settings
 from inhouse.families import CompletionMode, Family
 from inhouse.features.check import Check, Status, failed, ok, skipped, warning
+from inhouse.features.remedies import setting
 
 MOST_NAMES = 5
 """Served names that a sentence lists."""
@@ -36,8 +37,8 @@ def check_window(
             name,
             f"The upstream's window is {told} tokens, {whose} {bigger}."
             " Prompts are cut to what it really takes.",
-            "Serve the model with a longer context (vLLM: --max-model-len), if it"
-            " fits into the GPU's memory.",
+            "If the server is yours, serve the model with a longer context, as far as it fits into"
+            " the memory (vLLM: --max-model-len; llama.cpp: -c, shared by its slots).",
         )
     if told < wanted:
         return warning(
@@ -60,7 +61,8 @@ def check_model(
         return ok("model", f"'{model}' is served.")
     what = f"The upstream serves no '{model}'{did_you_mean(model, names) or '.'}"
     prefix = deployment.provider
-    advice = f"Set the identifier to {prefix}/{names[0]}." if len(names) == 1 else ""
+    near = names[0] if len(names) == 1 else nearest(model, names)
+    advice = setting(deployment, "identifier", f"{prefix}/{near}") if near else ""
     if broken:
         return failed(
             "model",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inhouse.core.catalog import Deployment
 from inhouse.errors import UpstreamError, UpstreamFailure
 
 FATAL = frozenset(
@@ -30,17 +31,28 @@ _REMEDIES = {
 
 
 _FIELDS = {
-    "identifier": "Correct the name behind the slash: --identifier PROVIDER/MODEL.",
-    "endpoint": "Correct the address: --endpoint URL.",
-    "api_key": "Set the right key: --api-key env:NAME or file:PATH.",
+    "identifier": "PROVIDER/MODEL",
+    "endpoint": "URL",
+    "api_key": "env:NAME",
 }
-"""Fields of a deployment that an error may be about, and how each is set."""
+"""Fields of a deployment that an error may be about, and what is written there."""
 _OPTIONS = "options."
-_REPEAT = " Repeat 'inhouse deployments add' with what is right and --replace."
 
 
-def remedy(error: UpstreamError) -> str:
-    """Return what to do about an error, empty where that is not known."""
+def setting(deployment: Deployment, field: str, value: str) -> str:
+    """Return how a field of a deployment is corrected: as a command, where commands can."""
+    if deployment.declared:
+        return f"Correct '{field}' of the deployment in inhouse.toml, and start inhouse again."
+    name = f"'{deployment.name}'" if " " in deployment.name else deployment.name
+    if field.startswith(_OPTIONS):
+        argument = f"--option {field.removeprefix(_OPTIONS)}={value}"
+    else:
+        argument = f"--{field.replace('_', '-')} {value}"
+    return f"inhouse deployments set {name} {argument}"
+
+
+def remedy(error: UpstreamError, deployment: Deployment) -> str:
+    """Return what to do about an error of a deployment, empty where that is not known."""
     if "chat template" in str(error).lower():
         return (
             "The model has no chat template: serve it with one (vLLM: --chat-template FILE), or"
@@ -49,8 +61,7 @@ def remedy(error: UpstreamError) -> str:
     if error.failure in _REMEDIES and not (error.param or "").startswith(_OPTIONS):
         return _REMEDIES[error.failure]
     field = error.param or ""
-    if not field and error.failure is UpstreamFailure.AUTHENTICATION:
-        field = "api_key"
-    if field.startswith(_OPTIONS):
-        return f"Set the option: --option {field.removeprefix(_OPTIONS)}=VALUE.{_REPEAT}"
-    return _FIELDS[field] + _REPEAT if field in _FIELDS else ""
+    if error.failure is UpstreamFailure.UNKNOWN_MODEL and not field.startswith(_OPTIONS):
+        field = "identifier"
+    value = "VALUE" if field.startswith(_OPTIONS) else _FIELDS.get(field)
+    return setting(deployment, field, value) if value else ""

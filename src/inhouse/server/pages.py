@@ -145,12 +145,16 @@ def _serving(catalog: Catalog, feature: Feature) -> str:
         return '<span class="off">switched off</span>'
     if route.feature is not feature:
         return f"the same as <code>{route.feature}</code>"
-    shown = [
-        f"{escape(name)} <small>({escape(catalog.deployments[name].family)})</small>"
-        for name in route.deployments
-        if name in catalog.deployments
-    ]
-    return ", then ".join(shown)
+    weights = route.weights or (1,) * len(route.deployments)
+    shares: list[str] = []
+    backups: list[str] = []
+    for name, weight in zip(route.deployments, weights, strict=True):
+        family = escape(catalog.deployments[name].family)
+        shown = f"{escape(name)} <small>({family})</small>"
+        (shares if weight else backups).append(shown)
+    if not route.weights:
+        return ", then ".join(shares)
+    return ", then ".join([" or ".join(shares), *backups])
 
 
 def _snippet(text: str, base: str) -> str:

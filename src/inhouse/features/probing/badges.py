@@ -166,6 +166,9 @@ def _window(feature: Feature, evidence: Evidence) -> Iterator[Reason]:
             f" {_WINDOW}"
         )
     taken = _taken(window)
+    if not taken:
+        yield _partial("Shorter prompts, down to an eighth, were not taken whole either.")
+        return
     if feature is Feature.COMPLETION and taken < evidence.asked.completion_tokens:
         wanted = evidence.asked.completion_tokens
         yield _partial(f"It takes {taken} tokens, a completion would use {wanted}.")
