@@ -11,7 +11,8 @@ from msgspec import NODEFAULT
 from inhouse import config
 from inhouse.config.shape import LISTS, SECTIONS
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT = (DOCS / "configuration.md").read_text()
 
 
 def heading(section: str) -> str:
@@ -67,11 +68,18 @@ def test_environment_is_documented_as_it_is() -> None:
     assert table(part("## Environment variables")) == expected
 
 
-def test_examples_load(tmp_path: Path) -> None:
-    examples = re.findall(r"^```toml\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
-    environ = dict.fromkeys(re.findall(r"env:(\w+)", DOCUMENT), "a value of sixteen or more")
+@pytest.mark.parametrize(
+    "page",
+    # Those two show files of other kinds, and have tests of their own.
+    sorted(page for page in DOCS.glob("*.md") if page.stem not in {"extend", "families"}),
+    ids=lambda page: page.stem,
+)
+def test_examples_load(page: Path, tmp_path: Path) -> None:
+    document = page.read_text()
+    examples = re.findall(r"^```toml\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    environ = dict.fromkeys(re.findall(r"env:(\w+)", document), "a value of sixteen or more")
 
-    assert examples
+    assert examples or page != DOCS / "configuration.md"
     for text in examples:
         for name in re.findall(r'"file:([^"]+)"', text):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

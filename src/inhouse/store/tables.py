@@ -167,6 +167,5 @@ probes = Table(
     metadata,
     Column("deployment", String, primary_key=True),
     Column("at", Float, nullable=False, comment="Unix time in seconds."),
-    Column("fingerprint", String(64), nullable=False, comment="Of what was probed."),
     Column("report", JSON, nullable=False),
 )

@@ -97,7 +97,6 @@ def _create_tables() -> None:
         "probes",
         sa.Column("deployment", sa.String(), nullable=False),
         sa.Column("at", sa.Float(), nullable=False, comment="Unix time in seconds."),
-        sa.Column("fingerprint", sa.String(64), nullable=False, comment="Of what was probed."),
         sa.Column("report", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("deployment", name="pk_probes"),
     )
