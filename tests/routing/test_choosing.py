@@ -17,12 +17,13 @@ from inhouse.routing.target import Target
 FILES = [f"src/module_{number}.py" for number in range(2000)]
 
 
-def target(**weights: int) -> Target:
+def target(*, limit: int | None = None, **weights: int) -> Target:
     return Target(
         model="completion",
         feature=Feature.COMPLETION,
         deployments=tuple(
-            Deployment(name=name, family="general", identifier="scripted/x") for name in weights
+            Deployment(name=name, family="general", identifier="scripted/x", max_concurrent=limit)
+            for name in weights
         ),
         weights=tuple(weights.values()),
         caller=Caller("ada", Role.DEVELOPER),
@@ -71,6 +72,28 @@ async def test_a_busy_replica_hands_its_files_over() -> None:
     assert names(group, standings, "x.py")[0] == own
     standing.queue.enter(None)
     assert names(group, standings, "x.py")[0] != own
+
+
+async def test_weights_are_shares_for_the_slack_too() -> None:
+    def handed_over(weight: int) -> int:
+        standings, group = Standings(), target(a=weight, b=weight)
+        own = names(group, standings, "x.py")[0]
+        standing = standings[next(each for each in group.deployments if each.name == own)]
+        while names(group, standings, "x.py")[0] == own:
+            standing.queue.enter(None)
+        return standing.load
+
+    assert handed_over(50) == handed_over(1)
+
+
+async def test_a_full_replica_keeps_no_file_waiting_while_another_is_free() -> None:
+    standings, group = Standings(), target(a=1, b=1, limit=1)
+    own, other = names(group, standings, "x.py")
+    by_name = {each.name: each for each in group.deployments}
+    standings[by_name[own]].queue.enter(1)
+    assert names(group, standings, "x.py") == [other, own]
+    standings[by_name[other]].queue.enter(1)
+    assert names(group, standings, "x.py") == [own, other]
 
 
 async def test_without_a_file_the_least_busy_goes_first() -> None:

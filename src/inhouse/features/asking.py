@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable
-from types import TracebackType
 
 import msgspec
 
@@ -12,17 +11,18 @@ from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta
 from inhouse.core.ports import Provider
 from inhouse.core.prompt import Messages, Prompt, text_of
-from inhouse.core.requests import Caller, Params
+from inhouse.core.requests import Params
 from inhouse.core.settings import Settings
 from inhouse.core.stops import Stops
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.families import Families, Family
+from inhouse.features.admission import Admission
 from inhouse.features.lines import WholeLines
 from inhouse.features.restoring import Restorer
 from inhouse.features.shaping import Chain, Shaper, shaped
 from inhouse.prompts import MESSAGE_TOKENS, Budget, Rendered
 from inhouse.records.recording import Recording
-from inhouse.routing.quotas import Permit, Quotas
+from inhouse.routing.quotas import Quotas
 from inhouse.routing.router import Asked, Prepare, Router
 from inhouse.routing.target import Target
 from inhouse.routing.watch import Watch
@@ -79,38 +79,6 @@ class _Shapers:
         return Chain(*chain) if len(chain) > 1 else chain[0]
 
 
-class Admission:
-    """Reserves what the caller's limits allow while its block runs; corrected by what was used."""
-
-    __slots__ = ("_caller", "_permit", "_quotas", "_recording", "_tokens", "_watch")
-
-    def __init__(self, quotas: Quotas, caller: Caller, tokens: int, recording: Recording) -> None:
-        """Ask for nothing yet."""
-        self._quotas = quotas
-        self._caller = caller
-        self._tokens = tokens
-        self._recording = recording
-        self._permit: Permit | None = None
-        self._watch = Watch()
-
-    async def __aenter__(self) -> Watch:
-        """Return the watch; raises `LimitError` where the key or team has used up its minute."""
-        if self._caller.limited:
-            self._permit = await self._quotas.admit(self._caller, self._tokens)
-        return self._watch
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        """Correct what was reserved."""
-        self._watch.close()
-        if self._permit is not None:
-            self._permit.settle(self._recording.usage)
-
-
 class Asking:
     """What the features share: families, windows, budgets, limits, and the router behind them."""
 
@@ -143,7 +111,7 @@ class Asking:
         `size` are the characters of its text, `output_tokens` about the longest answer.
         """
         tokens = int(size / CHARACTERS_PER_TOKEN) + output_tokens
-        return Admission(self._quotas, target.caller, tokens, recording)
+        return Admission(self._quotas, target, tokens, recording, self._settings())
 
     async def stream(
         self,

@@ -48,7 +48,7 @@ class Completion:
                         async for delta in deltas:
                             yield delta
             except SupersededError:
-                yield Delta(finish_reason="stop", usage=recording.superseded())
+                yield Delta(usage=recording.superseded())
 
     def _claimed(
         self, request: CompletionRequest, target: Target, watch: Watch

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from inhouse.core.delta import Delta, Deltas, Usage
-from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.errors import SupersededError, UpstreamError, UpstreamFailure
 
 
 class Shaper(Protocol):
@@ -68,6 +68,10 @@ async def shaped(
 
     An upstream that is left early cannot tell its usage; then `usage` does, and takes the finish
     reason. What `ends_at_deadline` is then cut by length: what the shapers hold back is dropped.
+
+    Raises:
+        SupersededError: another request took this one's place; each choice that had begun is ended.
+
     """
     begun = _Choices(new)
     try:
@@ -89,6 +93,10 @@ async def shaped(
             yield Delta(index=index, finish_reason="length")
         yield Delta(usage=usage("length"))
         return
+    except SupersededError:
+        for index in begun.left():
+            yield Delta(index=index, finish_reason="stop")
+        raise
     for index, text in begun.finish():
         yield Delta(text=text, index=index, finish_reason="stop")
 

@@ -24,6 +24,7 @@ from inhouse.errors import (
     UpstreamError,
     UpstreamFailure,
 )
+from inhouse.routing.circuit import LONGEST_WISH
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -128,4 +129,6 @@ def _upstream(error: UpstreamError) -> Problem:
 def _patience(seconds: float | None) -> Headers:
     if seconds is None:
         return ()
-    return ((b"retry-after", b"%d" % math.ceil(seconds)),)
+    # Nobody is sent back at once, nor for longer than we ourselves believe an upstream.
+    believed = min(max(seconds, 1.0), LONGEST_WISH)
+    return ((b"retry-after", b"%d" % math.ceil(believed)),)
