@@ -143,6 +143,7 @@ async def test_alone_it_is_told_clearly(name: str, whole: bool, tmp_path: Path) 
                 assert "faulty" in came.message or str(proxy.port) in came.message
                 assert came.retry_after == ("7" if name == "429 with patience" else None)
                 assert not came.text or case.late
+                assert name != "redirect" or "http://elsewhere.example/v1" in came.message
         await proxy.until(lambda: not proxy.open)
 
 

@@ -30,7 +30,7 @@ ENDPOINTS = {
     "moving": "http://moving.test:8000/v1",
     "redirecting": "http://10.7.0.3:8000/v1",
     "down": "http://10.7.0.4:8000/v1",
-    "metadata": "http://169.254.169.254/v1",
+    "link-local": "http://169.254.7.7/v1",
     "metadata by name": "http://metadata.test/v1",
     "this machine by name": f"http://local.test:{METRICS}/v1",
     "unknown": "http://unknown.test:8000/v1",

@@ -7,9 +7,72 @@ from pathlib import Path
 
 import pytest
 
+from inhouse.cli.registering import providers
+from inhouse.core.catalog import Deployment
+from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
+from tests.fakes.openai import FakeOpenAI
 from tests.gateway.isolated import CANNOT, ENDPOINTS, GATEWAY, NAMES, REQUESTS
+from tests.server.serving import configuration, serving
 
+DEPLOYMENT = """
+[[deployments]]
+name = "gpu"
+family = "qwen-coder"
+identifier = "custom_openai/tiny-coder"
+endpoint = "{}"
+"""
 ROOT = Path(__file__).parents[2]
+
+
+async def test_a_deployment_at_a_metadata_service_is_refused(tmp_path: Path) -> None:
+    text = DEPLOYMENT.format("http://169.254.169.254/v1")
+    with pytest.raises(
+        ConfigError, match="a cloud's metadata service; no model is served"
+    ) as caught:
+        async with serving(configuration(tmp_path, text)):
+            pass
+    assert caught.value.param == "endpoint"
+
+
+async def test_only_the_deployment_under_test_is_connected_to(tmp_path: Path) -> None:
+    async with FakeOpenAI() as tested, FakeOpenAI() as other:
+        configured = configuration(tmp_path, DEPLOYMENT.format(other.endpoint))
+        asked = Deployment(
+            name="new",
+            family="qwen-coder",
+            identifier="custom_openai/tiny-coder",
+            endpoint=tested.endpoint,
+        )
+        known = providers(configured, asked)
+        assert await known["custom_openai"].served(asked)
+        with pytest.raises(UpstreamError) as caught:
+            await known["custom_openai"].served(configured.declared.deployments[0])
+        assert caught.value.failure is UpstreamFailure.FORBIDDEN
+        assert caught.value.deployment == "gpu"
+        assert not other.connections
+        await known.aclose()
+
+
+async def test_a_deployment_that_is_removed_is_connected_to_no_more(tmp_path: Path) -> None:
+    async with FakeOpenAI() as upstream, serving(configuration(tmp_path)) as served:
+        path = "/api/v1/deployments/gpu"
+        body = {
+            "family": "qwen-coder",
+            "identifier": "custom_openai/tiny-coder",
+            "endpoint": upstream.endpoint,
+        }
+        assert (await served.ask("PUT", path, content=body)).status == 200
+        gpu = served.gateway.catalog.deployments["gpu"]
+        provider = served.gateway.provider(gpu)
+        assert await provider.served(gpu)
+        for peer in list(upstream.peers):
+            peer.transport.abort()
+        await upstream.until(lambda: not upstream.peers)
+        assert (await served.ask("DELETE", path)).status == 204
+        with pytest.raises(UpstreamError) as caught:
+            await provider.served(gpu)
+        assert caught.value.failure is UpstreamFailure.FORBIDDEN
+        assert upstream.connections == 1
 
 
 def test_nothing_but_what_is_registered_is_attempted_under_load(tmp_path: Path) -> None:

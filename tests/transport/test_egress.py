@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inhouse.core.places import parse_network, parse_peer
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.transport import Policy
+from inhouse.transport import Policy, unservable
 from inhouse.transport.addresses import is_loopback, refused
 
 GPU = ("gpu.example", 8000)
@@ -60,6 +60,22 @@ def test_says_what_to_do_about_a_place_that_is_not_registered(tmp_path: Path) ->
         "other.example:443 is no endpoint of a registered deployment, so the egress policy does not"
         " let inhouse connect there. Register it, or list it in [egress] peers of inhouse.toml."
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "kind"),
+    [
+        ("169.254.169.254", "a cloud's metadata service"),
+        ("::ffff:169.254.169.254", "a cloud's metadata service"),
+        ("0.0.0.0", "no address of a machine"),  # noqa: S104 - nothing listens
+        ("224.0.0.1", "an address of many machines at once"),
+        ("169.254.7.7", None),
+        ("10.1.2.3", None),
+        ("metadata.example", None),
+    ],
+)
+def test_knows_where_no_model_is_served(host: str, kind: str | None) -> None:
+    assert unservable(host) == kind
 
 
 def test_says_what_a_metadata_service_is(tmp_path: Path) -> None:

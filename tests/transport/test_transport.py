@@ -463,6 +463,42 @@ async def test_each_phase_has_its_timeout(
 
 
 @pytest.mark.parametrize(
+    ("deadlines", "words"),
+    [
+        (Deadlines(connect=0.05), r"within 0\.05 s \(connect_timeout\)"),
+        (Deadlines(first_token=0.05), r"\(first_token_timeout\)"),
+        (Deadlines(total=0.05), r"\(total_timeout\)"),
+    ],
+)
+async def test_opening_a_connection_takes_no_longer_than_is_left(
+    transport: Transport, deadlines: Deadlines, words: str
+) -> None:
+    async with Server(hanging) as server:  # it waits for a request, and speaks no TLS
+        url = server.url.replace("http:", "https:")
+        with pytest.raises(UpstreamError, match=words) as caught:
+            await transport.request("GET", url, deadlines=deadlines)
+        assert caught.value.failure is UpstreamFailure.UNREACHABLE
+        await server.until(lambda: not server.peers)
+
+
+async def test_waiting_for_a_connection_counts(transport: Transport) -> None:
+    async with Server(hanging) as server:
+        one = Deadlines(total=0.3)
+        first = asyncio.create_task(
+            transport.request("GET", server.url, deadlines=one, max_connections=1)
+        )
+        await server.until(lambda: len(server.requests) == 1)
+        # It gets the connection's room when the first one gives up, and has hardly any time left.
+        with pytest.raises(UpstreamError) as caught:
+            await transport.request(
+                "GET", server.url, deadlines=Deadlines(first_token=0.4, total=30), max_connections=1
+            )
+        assert caught.value.failure in {UpstreamFailure.TIMEOUT, UpstreamFailure.UNREACHABLE}
+        with pytest.raises(UpstreamError, match="total_timeout"):
+            await first
+
+
+@pytest.mark.parametrize(
     "pieces",
     [
         pytest.param([], id="before the head"),

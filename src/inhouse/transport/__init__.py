@@ -1,6 +1,6 @@
 """Bytes to an upstream and back: our pooled HTTP/1.1 client."""
 
-from inhouse.transport.egress import Policy, nameable
+from inhouse.transport.egress import Policy, nameable, unservable
 from inhouse.transport.limits import MAX_CONNECTIONS
 from inhouse.transport.origin import header_block, split
 from inhouse.transport.proxy import Proxy, is_direct, parse_proxy, proxy_for
@@ -21,4 +21,5 @@ __all__ = [
     "parse_proxy",
     "proxy_for",
     "split",
+    "unservable",
 ]

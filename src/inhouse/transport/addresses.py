@@ -8,6 +8,7 @@ from collections.abc import Iterator
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+LINK_LOCAL = "a link-local address"
 _METADATA = frozenset(
     map(
         ipaddress.ip_address,
@@ -63,7 +64,7 @@ def refused(address: IpAddress) -> str | None:
         if each in _METADATA:
             return "a cloud's metadata service"
         if each.is_link_local:
-            return "a link-local address"
+            return LINK_LOCAL
         if each.is_multicast or each == _BROADCAST:
             return "an address of many machines at once"
         if each.is_unspecified or each in _THIS_NETWORK:

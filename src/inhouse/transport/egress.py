@@ -11,7 +11,14 @@ from typing import Protocol
 from inhouse.core.places import parse_network, parse_peer
 from inhouse.core.ports import Place
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.transport.addresses import IpNetwork, is_loopback, parse, plain, refused
+from inhouse.transport.addresses import (
+    LINK_LOCAL,
+    IpNetwork,
+    is_loopback,
+    parse,
+    plain,
+    refused,
+)
 from inhouse.transport.proxy import join, parse_proxy
 
 HOSTS_FILE = Path("/etc/hosts")
@@ -143,8 +150,18 @@ class Anywhere:
             )
 
 
+def unservable(host: str) -> str | None:
+    """Return what an address is at which no model is ever served; None for others, and names.
+
+    Two machines on one cable do have link-local addresses.
+    """
+    address = parse(host)
+    kind = None if address is None else refused(address)
+    return None if kind == LINK_LOCAL else kind
+
+
 def nameable(host: str) -> bool:
-    """Tell whether a deployment's own endpoint may be there; peers of the operator's may be."""
+    """Tell whether an endpoint there may be connected to without being listed as a peer."""
     address = parse(host)
     return address is None or refused(address) is None
 
