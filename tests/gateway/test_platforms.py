@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from openai import APIStatusError
 
+from inhouse.routing.circuit import IN_A_ROW, State
 from tests.fakes.azure import FORBIDDEN, REASONER, FakeAzure, Model, throttled
 from tests.fakes.entra import CLIENT, SECRET, TENANT, FakeEntra
 from tests.fakes.openai import FakeOpenAI
@@ -98,3 +99,43 @@ async def test_the_request_error_names_the_field_and_the_fix(tmp_path: Path) -> 
                         model=model, messages=[{"role": "user", "content": "hi"}]
                     )
                 assert caught.value.param == param
+
+
+async def test_a_group_learns_that_it_only_chats_and_no_circuit_suffers(tmp_path: Path) -> None:
+    async with FakeOpenAI() as one, FakeOpenAI() as two:
+        one.completes = two.completes = False
+        names = {"one": one, "two": two}
+        declared = "".join(
+            deployment(name, f"custom_openai/{server.model}", server.endpoint)
+            for name, server in names.items()
+        )
+        declared += route("completion", *names) + "weights = [1, 1]\n"
+        async with serving(configuration(tmp_path, declared)) as served, served.client() as client:
+            for number in range(20):
+                # Each member has the files of its own.
+                answer = await client.completions.create(
+                    model="completion", prompt=f"x{number} = ", suffix="\n", max_tokens=3
+                )
+                assert answer.choices
+            standings = list(served.gateway.standings.known())
+            traces = await served.traces()
+    # Each was asked with text once, and was none the worse for it.
+    for server in names.values():
+        assert ["prompt" in each for each in server.asked()].count(True) == 1
+    assert {each.deployment.name for each in standings} == set(names)
+    assert all(each.circuit.state is State.CLOSED for each in standings)
+    assert all(each.circuit.last is None for each in standings)
+    assert {each.deployments[-1] for each in traces} == set(names)
+
+
+async def test_taking_messages_only_opens_no_circuit(tmp_path: Path) -> None:
+    declared = scripted("stubborn", family="codestral", error="messages_only")
+    config = configuration(tmp_path, declared + route("completion", "stubborn"))
+    async with serving(config) as served, served.client() as client:
+        for _ in range(2 * IN_A_ROW):
+            with pytest.raises(APIStatusError) as caught:
+                await client.completions.create(model="completion", prompt="x = ", max_tokens=3)
+            assert caught.value.code == "messages_only"
+        (standing,) = served.gateway.standings.known()
+    assert standing.circuit.state is State.CLOSED
+    assert standing.circuit.last is None
