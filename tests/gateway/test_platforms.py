@@ -6,7 +6,11 @@ import pytest
 from openai import APIStatusError
 
 from inhouse.routing.circuit import IN_A_ROW, State
+from tests.fakes.anthropic import MODEL, FakeAnthropic
+from tests.fakes.aws import KEY_ID
+from tests.fakes.aws import SECRET as KEY
 from tests.fakes.azure import FORBIDDEN, REASONER, FakeAzure, Model, throttled
+from tests.fakes.bedrock import CLAUDE, REGION, FakeBedrock
 from tests.fakes.entra import CLIENT, SECRET, TENANT, FakeEntra
 from tests.fakes.openai import FakeOpenAI
 from tests.server.serving import configuration, route, scripted, serving
@@ -139,3 +143,19 @@ async def test_taking_messages_only_opens_no_circuit(tmp_path: Path) -> None:
         (standing,) = served.gateway.standings.known()
     assert standing.circuit.state is State.CLOSED
     assert standing.circuit.last is None
+
+
+async def test_the_test_of_a_deployment_tells_what_was_learned(tmp_path: Path) -> None:
+    async with FakeAnthropic(most_tokens=7) as anthropic, FakeBedrock() as aws:
+        aws.unsupported = {"temperature"}
+        declared = deployment("messages", f"anthropic/{MODEL}", anthropic.url, "sk-hush")
+        options = f'[deployments.options]\nregion = "{REGION}"'
+        declared += deployment("converse", f"bedrock/{CLAUDE}", aws.url, f"{KEY_ID}:{KEY}", options)
+        async with serving(configuration(tmp_path, declared)) as served:
+            for name, told in (
+                ("messages", "It gives at most 7 tokens: inhouse asks for no more."),
+                ("converse", "It does not take temperature: inhouse leaves it out."),
+            ):
+                reply = await served.ask("POST", f"/api/v1/deployments/{name}/test")
+                said = {each["name"]: each["sentence"] for each in reply.json["checks"]}
+                assert said["habits"] == told

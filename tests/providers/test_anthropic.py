@@ -320,6 +320,14 @@ async def test_says_that_there_is_no_such_route_and_looks_only_once(bench: Bench
             assert len(server.requests) == requests
 
 
+async def test_a_version_of_the_api_that_there_is_not(bench: Bench) -> None:
+    async with FakeAnthropic() as server:
+        wrong = {"anthropic-version": "2020-01-01"}
+        error = await bench.fail(bench.deployment(server.url, headers=wrong))
+    assert (error.failure, error.param) == (F.MISCONFIGURED, "options.headers")
+    assert "Correct anthropic-version there, or leave it out" in error.message
+
+
 async def test_an_unknown_model_is_no_wrong_address(bench: Bench) -> None:
     async with FakeAnthropic() as server:
         deployment = msgspec.structs.replace(
@@ -353,6 +361,30 @@ async def test_learns_which_sampling_fields_a_model_takes(
         asked = server.asked()
     assert {"temperature", "top_p"} & asked[-1].keys() == kept
     assert {"temperature", "top_p"} & asked[-2].keys() == kept
+
+
+async def test_tells_what_it_has_learned(bench: Bench) -> None:
+    async with FakeAnthropic(most_tokens=40) as server:
+        deployment = bench.deployment(server.url)
+        assert bench.provider.habits(deployment) == []
+        server.refuses = {"both"}
+        await bench.ask(deployment, params=Params(max_tokens=100, temperature=0.0, top_p=0.5))
+        assert bench.provider.habits(deployment) == [
+            "It takes temperature or top_p, not both: inhouse leaves top_p out.",
+            "It gives at most 40 tokens: inhouse asks for no more.",
+        ]
+
+
+async def test_requests_at_the_same_time_learn_one_thing(bench: Bench) -> None:
+    async with FakeAnthropic() as server:
+        server.refuses = {"both"}
+        deployment = bench.deployment(server.url)
+        params = Params(max_tokens=2, temperature=0.0, top_p=0.5)
+        asking = (bench.ask(deployment, params=params) for _ in range(5))
+        assert all(await asyncio.gather(*asking))
+        # What the others are told as well is not held against the temperature.
+        assert "temperature" in server.asked()[-1]
+    assert len(bench.provider.habits(deployment)) == 1
 
 
 async def test_learns_that_a_model_knows_no_effort(bench: Bench) -> None:

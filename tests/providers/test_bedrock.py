@@ -216,6 +216,16 @@ async def test_answers_that_are_read_slowly_wait() -> None:
 # Models that are picky.
 
 
+async def test_tells_what_it_has_learned(bench: Bench) -> None:
+    deployment = bench.deployment()
+    assert bench.provider.habits(deployment) == []
+    bench.server.unsupported = {"streaming"}
+    assert all(await asyncio.gather(*(bench.ask(deployment) for _ in range(5))))
+    assert bench.provider.habits(deployment) == [
+        "It does not stream: inhouse asks for whole answers."
+    ]
+
+
 async def test_learns_that_a_model_takes_no_instructions_apart(bench: Bench) -> None:
     bench.server.unsupported = {"system"}
     prompt = Messages(

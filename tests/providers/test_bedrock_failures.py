@@ -372,3 +372,23 @@ async def test_an_error_frame(bench: Bench) -> None:
     error = await bench.fail()
     assert (error.failure, error.status) == (F.SERVER, 500)
     assert "Oh." in error.message
+
+
+async def test_what_no_field_is_to_blame_for(bench: Bench) -> None:
+    for status, kind, said in (
+        (429, "ThrottlingException", "Too many requests"),
+        (400, "ValidationException", "Input is too long for requested model."),
+        (503, "ServiceUnavailableException", "Try later"),
+    ):
+        bench.server.faults.append(refuses(status, kind, said))
+        await fails(bench, None, said)
+
+
+async def test_a_redirect(bench: Bench) -> None:
+    async def away(exchange: Exchange) -> None:
+        head = b"HTTP/1.1 302 X\r\nlocation: https://far.example/x\r\ncontent-length: 0\r\n\r\n"
+        await exchange.send(head)
+
+    bench.server.faults.append(away)
+    error = await fails(bench, "endpoint", "redirects to https://far.example/x. Let the endpoint")
+    assert error.failure is F.PROTOCOL
