@@ -335,3 +335,12 @@ def test_who_replaces_is_checked_with_the_key_that_stays(call: Call) -> None:
     refused = call("deployments", "add", "x", *on_azure, *identity, "--replace", status=1)
     assert "api_key" in refused.stderr
     call("deployments", "set", "x", *identity, "--no-api-key")
+
+
+def test_a_model_that_only_chats_is_offered_for_chat(call: Call) -> None:
+    claude = ["--family", "claude", "--identifier", "anthropic/claude-sonnet-4-5"]
+    added = call("deployments", "add", "claude", *claude, "--api-key", "-", given=UPSTREAM_KEY)
+    assert "inhouse routes set chat claude" in added.stderr
+    assert "inhouse routes set completion codestral" in (
+        call("deployments", "add", *CODESTRAL).stderr
+    )

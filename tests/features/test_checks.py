@@ -414,3 +414,19 @@ async def test_a_stream_that_flows() -> None:
     options = {"delay": 0.03, "tokens": [f" w{number}" for number in range(12)]}
     asked = deployment(family="codellama", identifier="scripted/steady", options=options)
     assert (await checks(Scripted(), asked))["streaming"].status is Status.OK
+
+
+async def test_a_model_that_is_listed_but_does_not_answer_is_not_called_served(
+    openai: OpenAICompatible,
+) -> None:
+    async with FakeOpenAI() as upstream:
+        upstream.routes.clear()
+        found = await checks(openai, deployment(endpoint=upstream.endpoint))
+    assert found["completion"].status is Status.FAILED
+    assert "model" not in found
+
+
+async def test_what_is_declared_is_corrected_in_the_file() -> None:
+    declared = deployment(family="codestral", declared=True)
+    found = (await checks(Model(), declared))["special tokens"]
+    assert "Correct 'family' of the deployment in inhouse.toml" in found.remedy

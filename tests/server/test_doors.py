@@ -131,3 +131,16 @@ def test_the_description_resolves_and_is_complete() -> None:
     for operations in described["paths"].values():
         for operation in operations.values():
             assert {"401", "403"} <= operation["responses"].keys()
+
+
+def test_the_page_tells_a_list_from_a_group() -> None:
+    toy = {
+        name: Deployment(name=name, family="general", identifier="scripted/toy")
+        for name in ("a", "b", "c")
+    }
+    listed = Route(feature=Feature.COMPLETION, deployments=("a", "b"))
+    group = Route(feature=Feature.CHAT, deployments=("a", "b", "c"), weights=(2, 1, 0))
+    routes = {each.feature: each for each in (listed, group)}
+    page = re.sub(r" ?<small>.*?</small>", "", render(Catalog(deployments=toy, routes=routes), ""))
+    assert "<td>a, then b</td>" in page
+    assert "<td>a or b, then c</td>" in page

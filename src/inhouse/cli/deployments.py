@@ -16,8 +16,10 @@ from inhouse.cli.registry import author, deployment, opened, opened_with
 from inhouse.cli.secrets import WHERE, secret_reference
 from inhouse.core.catalog import Deployment
 from inhouse.core.deadlines import DeadlineOverrides
+from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
 from inhouse.errors import ConflictError
+from inhouse.families import CompletionMode, load
 
 
 @click.group(
@@ -160,7 +162,9 @@ def add(
         output.note(f"Does it work?   inhouse deployments test {shown}")
         output.note(f"What can it do? inhouse deployments probe {shown}")
     if not described.serves(catalog, name):
-        output.note(f"Let it serve:   inhouse routes set completion {shown}")
+        mode = load(configured.families).get(wanted.family).completion
+        feature = Feature.CHAT if mode is CompletionMode.INSTRUCTION else Feature.COMPLETION
+        output.note(f"Let it serve:   inhouse routes set {feature} {shown}")
 
 
 @command.command("list", examples=["inhouse deployments list", "inhouse deployments list --json"])

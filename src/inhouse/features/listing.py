@@ -58,7 +58,8 @@ def check_model(
         return None
     names, model = [each.name for each in served], deployment.model
     if model in names or family.completion is CompletionMode.NATIVE:
-        return ok("model", f"'{model}' is served.")
+        # Some platforms list whatever they are asked for; only an answer shows that it is there.
+        return None if broken else ok("model", f"'{model}' is served.")
     what = f"The upstream serves no '{model}'{did_you_mean(model, names) or '.'}"
     prefix = deployment.provider
     near = names[0] if len(names) == 1 else nearest(model, names)
