@@ -157,5 +157,5 @@ async def test_the_test_of_a_deployment_tells_what_was_learned(tmp_path: Path) -
                 ("converse", "It does not take temperature: inhouse leaves it out."),
             ):
                 reply = await served.ask("POST", f"/api/v1/deployments/{name}/test")
-                said = {each["name"]: each["sentence"] for each in reply.json["checks"]}
+                said = {each["name"]: each["sentence"] for each in reply.json["data"]}
                 assert said["habits"] == told

@@ -6,7 +6,8 @@ Answers are always asked for as streams: a hang-up then stops every server that 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -16,7 +17,7 @@ from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Messages, Prompt, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
-from inhouse.providers.anthropic.answering import answered
+from inhouse.providers.answering import Answer, answered
 from inhouse.providers.anthropic.failures import DIALECT, refused, unsayable
 from inhouse.providers.anthropic.learning import learned, told, within
 from inhouse.providers.anthropic.upstream import Upstream
@@ -29,6 +30,7 @@ from inhouse.transport import Response, Transport
 from inhouse.wire.anthropic.conversation import UnsayableError
 from inhouse.wire.anthropic.listing import models, tokens
 from inhouse.wire.anthropic.outbound import Habits, count_body, message_body, watched_stops
+from inhouse.wire.anthropic.reading import Reading, ReportedError
 from inhouse.wire.anthropic.refusals import Refusal, refusal
 from inhouse.wire.decoding import UNREADABLE
 
@@ -75,24 +77,17 @@ class Anthropic:
         except ConfigError:
             return frozenset()
 
-    async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
+    def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
         """Ask the model and yield its answer piece by piece; closing it hangs up at once.
 
         The API gives one choice an answer, so several are asked for side by side.
         """
-        upstream = self._upstreams[deployment]
-        with blaming(deployment):
-            if not isinstance(prompt, Messages):
-                raise messages_only(upstream)
-            one = msgspec.structs.replace(params, n=1, whole=False)
-            choices = (
-                several(params.n, lambda: self._choice(upstream, prompt, one))
-                if params.n > 1
-                else self._choice(upstream, prompt, one)
-            )
-            async with contextlib.aclosing(choices) as deltas:
-                async for delta in deltas:
-                    yield delta
+        one = msgspec.structs.replace(params, n=1, whole=False)
+
+        def ask() -> Deltas:
+            return answered(deployment, lambda: self._begin(deployment, prompt, one))
+
+        return ask() if params.n == 1 else several(params.n, ask)
 
     async def served(self, deployment: Deployment) -> Sequence[Served]:
         """List the models that the upstream says it serves, with their windows where it tells."""
@@ -131,20 +126,19 @@ class Anthropic:
         """Abort what runs and close every connection."""
         await self._transport.aclose()
 
-    async def _choice(
-        self, upstream: Upstream, prompt: Messages, params: Params
-    ) -> AsyncGenerator[Delta]:
-        """Yield one answer, ended where a stop sequence begins that the API does not take."""
+    async def _begin(self, deployment: Deployment, prompt: Prompt, params: Params) -> Answer:
+        upstream = self._upstreams[deployment]
+        if not isinstance(prompt, Messages):
+            raise messages_only(upstream)
         model, asked = upstream.deployment.model, text_of(prompt)
 
         def encode(habits: Habits) -> bytes:
             return message_body(model, prompt.messages, params, habits)
 
         response = await self._ask(upstream, MESSAGES, encode, asked, params)
-        ours = endings(watched_stops(params))
-        async with contextlib.aclosing(answered(upstream, response, asked, ours)) as deltas:
-            async for delta in deltas:
-                yield delta
+        reading = Reading()
+        read = partial(_read, upstream, reading, asked)
+        return Answer(upstream, response, reading, read, endings(watched_stops(params)))
 
     async def _ask(
         self, upstream: Upstream, route: str, encode: Encode | None, prompt: str, params: Params
@@ -210,6 +204,15 @@ class Anthropic:
         return await upstream.connecting.request(
             self._transport, method, url, headers=upstream.headers, body=body, params=params
         )
+
+
+def _read(upstream: Upstream, reading: Reading, prompt: str, data: bytes) -> list[Delta]:
+    try:
+        return reading.event(data)
+    except UNREADABLE:
+        raise garbled(upstream, DIALECT, data) from None
+    except ReportedError as error:
+        raise refused(upstream, refusal(200, error.body), prompt, lambda _: "") from None
 
 
 def _said(encode: Encode, habits: Habits) -> bytes:

@@ -19,10 +19,10 @@ from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Fim, Messages, Prompt, Text, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import ConfigError, UpstreamError
-from inhouse.providers.broken import broken_off, endless, garbled, unrendered
+from inhouse.providers.answering import Answer, answered
+from inhouse.providers.broken import garbled, unrendered
 from inhouse.providers.connecting import LARGEST_ANSWER, blaming
-from inhouse.providers.endings import endings, watching
-from inhouse.providers.events import Events
+from inhouse.providers.endings import endings
 from inhouse.providers.known import Known
 from inhouse.providers.openai_compatible.address import root
 from inhouse.providers.openai_compatible.counters import read_counters
@@ -37,7 +37,6 @@ from inhouse.wire.decoding import UNREADABLE
 from inhouse.wire.openai.listing import models, tokenize_body, tokens
 from inhouse.wire.openai.outbound import Reading, ReportedError, chat_body, completion_body
 from inhouse.wire.openai.refusals import refusal
-from inhouse.wire.sse import EventTooLargeError
 
 
 class OpenAICompatible:
@@ -80,33 +79,9 @@ class OpenAICompatible:
             return frozenset()
         return site.connecting.endpoints | site.authorization.endpoints
 
-    async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
+    def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
         """Ask the model and yield its answer piece by piece; closing it hangs up at once."""
-        upstream = self._upstreams[deployment]
-        if params.whole and not await self._gives_whole_answers(upstream):
-            params = msgspec.structs.replace(params, whole=False)
-        question = _question(deployment, prompt, params)
-        with blaming(deployment):
-            response = await ask(self._transport, upstream, question, params, self._learn_names)
-            try:
-                events, reading = Events(response), Reading()
-                ours = endings(params.stop if upstream.ends_by_itself else (), params.n)
-                read = watching(ours, partial(_read, upstream, reading, question.text))
-                while not reading.done and (found := await events.next()) is not None:
-                    for event in found:
-                        for delta in read(event):
-                            yield delta
-                    if ours is not None and ours.done:
-                        return
-                response.release()
-                if not reading.finished:
-                    raise broken_off(upstream)
-                if (usage := reading.finish()) is not None:
-                    yield usage
-            except EventTooLargeError:
-                raise endless(upstream) from None
-            finally:
-                response.abort()
+        return answered(deployment, lambda: self._begin(deployment, prompt, params))
 
     async def served(self, deployment: Deployment) -> Sequence[Served]:
         """List the models that the upstream says it serves, with their windows where it tells."""
@@ -148,6 +123,17 @@ class OpenAICompatible:
         closing = [each.site.authorization.aclose() for each in self._upstreams.values()]
         await asyncio.gather(*closing)
         await self._transport.aclose()
+
+    async def _begin(self, deployment: Deployment, prompt: Prompt, params: Params) -> Answer:
+        upstream = self._upstreams[deployment]
+        if params.whole and not await self._gives_whole_answers(upstream):
+            params = msgspec.structs.replace(params, whole=False)
+        question = _question(deployment, prompt, params)
+        response = await ask(self._transport, upstream, question, params, self._learn_names)
+        reading = Reading()
+        read = partial(_read, upstream, reading, question.text)
+        ours = endings(params.stop if upstream.ends_by_itself else (), params.n)
+        return Answer(upstream, response, reading, read, ours)
 
     def _made(self, deployment: Deployment) -> Upstream:
         return Upstream(deployment, self._platform(deployment, self._context, self._transport))
