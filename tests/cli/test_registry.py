@@ -344,3 +344,21 @@ def test_a_model_that_only_chats_is_offered_for_chat(call: Call) -> None:
     assert "inhouse routes set completion codestral" in (
         call("deployments", "add", *CODESTRAL).stderr
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("api_verison=v1", "options.api_verison: there is no such option; did you mean 'api_ver"),
+        ("api_version=v2", "options.api_version: write it as in v1, preview, 2024-10-21."),
+        ("auth=managed-identity", "options.auth: it takes key, client_secret, workload_identity"),
+        ("nothing_like_it=1", "options.nothing_like_it: there is no such option."),
+        ("window=wide", "options.window: Expected `int | null`, got `str`."),
+    ],
+)
+def test_a_wrong_option_is_told_with_what_would_be_right(
+    option: str, said: str, call: Call
+) -> None:
+    on_azure = ["--family", "gpt", "--identifier", "azure/x", "--endpoint", "https://x.example"]
+    refused = call("deployments", "add", "x", *on_azure, "--option", option, status=1)
+    assert said in refused.stderr

@@ -587,7 +587,7 @@ async def test_says_that_nobody_listens(bench: Bench) -> None:
         ({"endpoint": "https://api.anthropic.com/v1", "api_key": Secret()}, "api_key"),
         ({"api_key": Secret("sk-hush\n")}, "api_key"),
         ({"options": {"bearer": "yes"}}, "options.bearer"),
-        ({"options": {"whole_answers": True}}, "options"),
+        ({"options": {"whole_answers": True}}, "options.whole_answers"),
         ({"options": {"window": 0}}, "options.window"),
         ({"options": {"ca_file": "/nowhere.pem"}}, "options.ca_file"),
     ],

@@ -484,7 +484,7 @@ async def test_names_a_wrong_key(bench: AzureBench) -> None:
             "options.authority_host",
         ),
         ({"takes_text": "no"}, "options.takes_text"),
-        ({"windows": 1}, "options"),
+        ({"windows": 1}, "options.windows"),
     ],
     ids=str,
 )

@@ -195,7 +195,7 @@ async def test_neither_prompt_nor_key_is_quoted(bench: Bench) -> None:
             "the endpoint is in us-east-1",
         ),
         ({"raw_prompts": "cohere"}, "options.raw_prompts", ""),
-        ({"regoin": "x"}, "options", "regoin"),
+        ({"regoin": "x"}, "options.regoin", "did you mean 'region'"),
         ({"ca_file": "missing.pem"}, "options.ca_file", "there is no file"),
     ],
 )

@@ -647,7 +647,7 @@ async def test_says_that_nobody_listens(bench: Bench) -> None:
         ({"endpoint": "far.example/v1"}, "endpoint"),
         ({"endpoint": "http://user:sk-hush@far.example/v1"}, "endpoint"),
         ({"options": {"window": 0}}, "options.window"),
-        ({"options": {"windows": 1}}, "options"),
+        ({"options": {"windows": 1}}, "options.windows"),
         ({"options": {"headers": {"a b": "sk-hush"}}}, "options.headers"),
         ({"options": {"headers": {"a": "sk-hush\n"}}}, "options.headers"),
         ({"options": {"headers": {"a": 7}}}, "options.headers[...]"),

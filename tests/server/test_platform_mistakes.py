@@ -114,7 +114,7 @@ MISTAKES = {
         "options.api_version", "Set the option api_version to 2024-10-21", api_version="2020-01-01"
     ),
     "azure: no api-version": azure(
-        "options.api_version", "matching regex", api_version="latest", early=True
+        "options.api_version", "write it as in v1", api_version="latest", early=True
     ),
     "azure: wrong key": azure("api_key", "Set KEY 1 or KEY 2", key="key-3"),
     "azure: no key": azure("api_key", "set a key of the resource", key="", early=True),

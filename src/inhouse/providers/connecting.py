@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Meta, Struct, field
+from msgspec.inspect import EnumType, LiteralType, Metadata, StructType, UnionType, type_info
 
 from inhouse import __version__
 from inhouse.core.catalog import Deployment
+from inhouse.core.naming import did_you_mean
 from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.requests import Params
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
@@ -57,13 +59,35 @@ def read_options(deployment: Deployment, kind: type[Options]) -> Options:
     try:
         return msgspec.convert(deployment.options, kind)
     except msgspec.ValidationError as error:
+        names = kind.__struct_fields__
+        for each in deployment.options:
+            if each not in names:
+                what = f"there is no such option{did_you_mean(each, names)}"
+                raise fault(deployment, f"options.{each}", what) from None
         what, _, path = str(error).partition(" - at `$")
-        raise fault(deployment, f"options{path.rstrip('`')}", what) from None
+        name = path.rstrip("`").removeprefix(".")
+        raise fault(deployment, f"options.{name}", _takes(kind, name) or what) from None
+
+
+def _takes(kind: type[Struct], name: str) -> str:
+    """Say which values an option takes, where these are few or of a kind that examples show."""
+    types = {each.name: each.type for each in cast("StructType", type_info(kind)).fields}
+    found = types.get(name)
+    for each in found.types if isinstance(found, UnionType) else (found,):
+        if isinstance(each, EnumType):
+            return f"it takes {', '.join(map(str, each.cls))}"
+        if isinstance(each, LiteralType):
+            return f"it takes {', '.join(map(str, each.values))}"
+        if isinstance(each, Metadata):
+            shown = cast("dict[str, list[str]]", cast("Any", each).extra_json_schema or {})
+            return f"write it as in {', '.join(shown['examples'])}" if "examples" in shown else ""
+    return ""
 
 
 def fault(deployment: Deployment, name: str, what: str) -> ConfigError:
     """Return the error for the field `name` of a deployment."""
-    return ConfigError(f"The deployment '{deployment.name}': {name}: {what}.", param=name)
+    end = "" if what.endswith("?") else "."
+    return ConfigError(f"The deployment '{deployment.name}': {name}: {what}{end}", param=name)
 
 
 @contextlib.contextmanager

@@ -29,7 +29,13 @@ class AzureOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     cloud, or of the sovereign one that the endpoint is in.
     """
 
-    api_version: Annotated[str, Meta(pattern=r"^(v1|preview|\d{4}-\d{2}-\d{2}(-preview)?)?$")] = ""
+    api_version: Annotated[
+        str,
+        Meta(
+            pattern=r"^(v1|preview|\d{4}-\d{2}-\d{2}(-preview)?)?$",
+            examples=["v1", "preview", "2024-10-21"],
+        ),
+    ] = ""
     key_header: str = "api-key"
     auth: Auth | None = None
     tenant_id: Annotated[str, Meta(pattern=r"^[\w.-]*$")] = ""

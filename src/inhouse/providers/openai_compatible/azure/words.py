@@ -101,7 +101,8 @@ def _nowhere(found: Refusal, routes: Routes) -> Advice:
     return Advice(
         failure=UpstreamFailure.MISCONFIGURED,
         what=f"has no such route below {routes.base}. Let the endpoint be"
-        " https://RESOURCE.openai.azure.com, or the address of the gateway before it",
+        " https://RESOURCE.openai.azure.com, or the address of the gateway before it; where it is"
+        f" that, and api_version is v1, set the option api_version to {LATEST}",
         param="endpoint",
         quoting=not found.no_route,
     )
