@@ -65,6 +65,8 @@ class Reaching:
         for position, address in enumerate(addresses):
             # An address that swallows packets leaves time for the others.
             share = (by - loop.time()) / (len(addresses) - position)
+            if share <= 0:
+                break
             try:
                 async with asyncio.timeout(share):
                     transport, protocol = await loop.create_connection(
