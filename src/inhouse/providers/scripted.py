@@ -21,6 +21,7 @@ from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Prompt, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
+from inhouse.providers.known import Known
 
 REMEMBERED = 1000
 _TOKEN = re.compile(r"\s*\S+|\s+")
@@ -100,7 +101,7 @@ class Scripted:
         self.calls: deque[Call] = deque(maxlen=REMEMBERED)
         """The last calls, oldest first."""
         self._gates: dict[str, Gate] = {}
-        self._scripts: dict[str, tuple[Deployment, Script]] = {}
+        self._scripts = Known(_read)
 
     def gate(self, name: str) -> Gate:
         """Return the gate of this name; scripts share it."""
@@ -108,11 +109,11 @@ class Scripted:
 
     def check(self, deployment: Deployment) -> None:
         """Raise ConfigError where the script cannot be read."""
-        self._script(deployment)
+        self._scripts[deployment]
 
     def takes_text(self, deployment: Deployment) -> bool:
         """Tell whether the script says that the model takes rendered text."""
-        return self._script(deployment).takes_text
+        return self._scripts[deployment].takes_text
 
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
         """Return nothing: no connection is made."""
@@ -121,7 +122,7 @@ class Scripted:
 
     async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
         """Play the script, for each of ``n`` choices in turn."""
-        script = self._script(deployment)
+        script = self._scripts[deployment]
         call = Call(deployment, prompt, params)
         self.calls.append(call)
         finished = False
@@ -145,24 +146,18 @@ class Scripted:
 
     async def served(self, deployment: Deployment) -> Sequence[Served]:
         """List the script's models; where it names none, the deployment's own."""
-        script = self._script(deployment)
+        script = self._scripts[deployment]
         names = script.served or (deployment.model,)
         return [Served(name=name, window=script.window) for name in names]
 
     async def count_tokens(self, deployment: Deployment, text: str) -> int | None:
         """Count words, each with the blanks before it; None where the script has no tokenizer."""
-        return _count(text) if self._script(deployment).tokenizer else None
+        return _count(text) if self._scripts[deployment].tokenizer else None
 
     async def aclose(self) -> None:
         """Let nobody wait any longer."""
         for gate in self._gates.values():
             gate.release()
-
-    def _script(self, deployment: Deployment) -> Script:
-        known = self._scripts.get(deployment.name)
-        if known is None or known[0] != deployment:
-            known = self._scripts[deployment.name] = (deployment, _read(deployment))
-        return known[1]
 
     async def _play(self, script: Script, tokens: Sequence[str], choices: int) -> Deltas:
         for index in range(choices):
