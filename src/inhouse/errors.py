@@ -16,6 +16,7 @@
     │   ├── TooLargeError        a body over the configured limit
     │   ├── LimitError           the caller's key or team has used up its minute
     │   └── SupersededError      a later request of the same caller has taken this one's place
+    ├── StoppingError            this gateway is being stopped, and the request was still running
     ├── UpstreamError            an upstream refused, failed, lied, or was too slow
     └── GatewayError             a gateway that we asked over HTTP is not there, refused or failed
 
@@ -95,6 +96,10 @@ class LimitError(RequestError):
 
 class SupersededError(RequestError):
     """A later request of the same caller for the same file has taken this one's place."""
+
+
+class StoppingError(InhouseError):
+    """The gateway is being stopped, and has waited long enough for this request."""
 
 
 class UpstreamFailure(StrEnum):

@@ -12,9 +12,9 @@ from tests.server.serving import DEVELOPER, Served, configuration, route, script
 
 DEPLOYMENTS = "".join(
     [
-        scripted("before", gate="start"),
-        scripted("middle", gate="middle", gate_after=2),
-        scripted("last", gate="last", gate_after=5),
+        scripted("before", family="codestral", gate="start"),
+        scripted("middle", family="codestral", gate="middle", gate_after=2),
+        scripted("last", family="codestral", gate="last", gate_after=5),
         route("chat", "before"),
     ]
 )

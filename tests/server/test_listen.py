@@ -59,10 +59,32 @@ async def test_a_stop_does_not_wait_for_ever_and_loses_no_trace(tmp_path: Path) 
         asking = asyncio.create_task(ask(served))
         await served.scripted.gate("end").reached.wait()
         (call,) = served.scripted.calls
-    with pytest.raises(aiohttp.ClientPayloadError):
-        await asking
+    body = await asking
+    assert b'"code":"stopping"' in body
+    assert b"[DONE]" not in body
     assert call.aborted
-    assert stored(tmp_path) == [Outcome.CANCELLED]
+    assert stored(tmp_path) == [Outcome.FAILED]
+
+
+async def test_who_still_waits_when_it_stops_is_told_so(tmp_path: Path) -> None:
+    busy = scripted("busy", hang=True).replace(
+        "[deployments.options]", "max_concurrent = 1\n[deployments.options]"
+    )
+    configured = configuration(
+        tmp_path, busy + route("chat", "busy"), server="shutdown_seconds = 0"
+    )
+    async with serving(configured) as served:
+        tasks = [
+            asyncio.create_task(served.ask("POST", "/v1/chat/completions", content=BODY))
+            for _ in range(3)
+        ]
+        while sum(each.load for each in served.gateway.standings.known()) < 3:
+            await served.ask("GET", "/health")
+    for reply in await asyncio.gather(*tasks):
+        assert (reply.status, reply.error["code"]) == (503, "stopping")
+        assert reply.headers["retry-after"] == "1"
+    assert stored(tmp_path) == ["failed"] * 3
+    assert [each.load for each in served.gateway.standings.known()] == [0]
 
 
 async def test_a_signal_stops_the_server_with_every_trace_written(tmp_path: Path) -> None:

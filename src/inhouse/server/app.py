@@ -5,7 +5,9 @@ The doors are in `server/api` (one file a dialect), `health` and `pages`.
 
 from __future__ import annotations
 
-from inhouse.errors import UnknownEndpointError
+import asyncio
+
+from inhouse.errors import StoppingError, UnknownEndpointError
 from inhouse.gateway import Gateway
 from inhouse.records.recording import Recording
 from inhouse.server import health, openapi, operation, pages
@@ -18,6 +20,8 @@ from inhouse.server.router import Dialect, Endpoint, Found, Router
 
 UNKNOWN = "(unknown)"
 """The endpoint noted for paths that do not exist, so that records have a bounded set of them."""
+
+STOPPING = "This inhouse is being stopped, and did not wait any longer for the answer. Ask again."
 
 
 def app(gateway: Gateway) -> Application:
@@ -53,6 +57,11 @@ class _App:
                 await endpoint.handle(exchange)
             except Exception as error:  # noqa: BLE001, whatever it is, the caller gets an answer
                 await self._refuse(exchange, endpoint, error)
+            except asyncio.CancelledError:
+                if hangup.happened:
+                    raise
+                # Only the server's own end cancels a request whose caller is still there.
+                await self._refuse(exchange, endpoint, StoppingError(STOPPING))
 
     def _recording(self, endpoint: Endpoint, asked: str) -> Recording:
         if endpoint.recorded:

@@ -16,6 +16,7 @@ from inhouse.errors import (
     LimitError,
     NotFoundError,
     RequestError,
+    StoppingError,
     StoreError,
     SupersededError,
     TooLargeError,
@@ -89,6 +90,14 @@ def problem(error: BaseException) -> Problem:
             code="rate_limit_exceeded",
             message=error.message,
             headers=_patience(error.retry_after),
+        )
+    if isinstance(error, StoppingError):
+        return Problem(
+            status=503,
+            kind="server_error",
+            code="stopping",
+            message=error.message,
+            headers=_patience(1.0),
         )
     for kind, status, word, code in _STATUSES:
         if isinstance(error, kind):
