@@ -60,7 +60,9 @@ class Windows:
         task = self._ask(deployment, provider)
         try:
             # Shielded: others wait for the same answer, and one caller's hang-up is not theirs.
-            return await asyncio.wait_for(asyncio.shield(task), PATIENCE)
+            # `wait_for` of Python 3.11 may take a cancellation for the answer that came with it.
+            async with asyncio.timeout(PATIENCE):
+                return await asyncio.shield(task)
         except TimeoutError:
             self._remember(deployment, None, KEEP_FAILURE)
             return None
