@@ -53,6 +53,9 @@ class Model:
     def check(self, deployment: Deployment) -> None:
         assert deployment
 
+    def answers_whole(self, deployment: Deployment, params: Params) -> bool:
+        return not (deployment or params)
+
     def takes_text(self, deployment: Deployment) -> bool:
         return bool(deployment)
 

@@ -280,7 +280,7 @@ async def test_no_prompt_is_longer_than_it_may_be(openai: OpenAICompatible) -> N
 async def test_hang_ups_that_nobody_hears(
     hears: frozenset[str], streamed: bool, whole: bool, openai: OpenAICompatible
 ) -> None:
-    report = await probed(openai, hears=hears)
+    report = await probed(openai, hears=hears, asked={"options": {"whole_answers": True}})
     found = report.evidence.cancelling
     assert found is not None
     assert found.streamed.stopped is streamed

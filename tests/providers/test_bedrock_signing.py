@@ -48,7 +48,10 @@ def ours(signer: Signer, target: str, body: bytes, now: int | None) -> dict[str,
     keys=st.builds(Keys, VISIBLE, VISIBLE, st.just("") | VISIBLE),
     region=st.sampled_from(["us-east-1", "eu-central-1", "cn-north-1"]),
     headers=HEADERS,
-    model=st.text(st.characters(codec="utf-8"), min_size=1, max_size=60),
+    # No name is a dot or two: AWS would take those for steps in the path.
+    model=st.text(st.characters(codec="utf-8"), min_size=1, max_size=60).filter(
+        lambda name: name not in {".", ".."}
+    ),
     bodies=st.lists(st.tuples(st.binary(max_size=200), MOMENTS), min_size=1, max_size=3),
 )
 def test_signs_as_botocore_does(

@@ -462,10 +462,9 @@ async def test_openai_with_an_endpoint_is_like_any_server(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("dialect", "option", "streams"),
-    [(VLLM, {}, False), (LLAMA, {}, True), (LLAMA, {"whole_answers": True}, False),
-     (VLLM, {"whole_answers": False}, True)],
-)  # fmt: skip
-async def test_asks_for_whole_answers_where_hang_ups_are_noticed(
+    [(VLLM, {}, True), (LLAMA, {}, True), (LLAMA, {"whole_answers": True}, False)],
+)
+async def test_asks_for_whole_answers_where_the_option_says_so(
     bench: Bench, dialect: Dialect, option: dict[str, bool], *, streams: bool
 ) -> None:
     prompt = Messages((Message(role="user", content="hi"),))

@@ -68,6 +68,10 @@ class Provider(Protocol):
         """
         ...
 
+    def answers_whole(self, deployment: Deployment, params: Params) -> bool:
+        """Tell whether the answer comes in one piece, its first word with its last one."""
+        ...
+
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
         """Return where this deployment makes us connect to, credentials' servers included.
 

@@ -115,6 +115,11 @@ class Scripted:
         """Tell whether the script says that the model takes rendered text."""
         return self._scripts[deployment].takes_text
 
+    def answers_whole(self, deployment: Deployment, params: Params) -> bool:
+        """Tell that each answer is streamed."""
+        del deployment, params
+        return False
+
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
         """Return nothing: no connection is made."""
         del deployment

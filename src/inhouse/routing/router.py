@@ -138,7 +138,7 @@ class Router:
                 provider = self._provider(deployment)
                 asked = await watch.wait(prepare(deployment, provider), late.first, late.not_begun)
                 # Of a whole answer the first token comes when the last one is there.
-                whole = asked.params.whole
+                whole = provider.answers_whole(deployment, asked.params)
                 due = late.total if whole else late.first
                 why = late.not_finished if whole else late.not_begun
                 params = msgspec.structs.replace(asked.params, deadlines=late.left())

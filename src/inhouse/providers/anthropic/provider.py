@@ -70,6 +70,11 @@ class Anthropic:
         del deployment
         return False
 
+    def answers_whole(self, deployment: Deployment, params: Params) -> bool:
+        """Tell that each answer is streamed."""
+        del deployment, params
+        return False
+
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
         """Return the place of the deployment's endpoint."""
         try:

@@ -66,6 +66,11 @@ class Bedrock:
         except ConfigError:
             return False
 
+    def answers_whole(self, deployment: Deployment, params: Params) -> bool:
+        """Tell whether the model has refused to stream, at all or with tools."""
+        habits = self._upstreams[deployment].habits
+        return not habits.streams or (not habits.streams_tools and "tools" in params.extra)
+
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
         """Return the runtime's place, and those that botocore asks for credentials."""
         try:

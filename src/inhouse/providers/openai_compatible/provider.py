@@ -1,7 +1,7 @@
 """The provider of the entry points ``custom_openai``, ``openai`` and ``azure``: one dialect.
 
-Answers are asked for as streams, also for callers who want them whole, since llama.cpp notices a
-hang-up only while it streams; vLLM notices it always, and is asked for whole ones in one piece.
+Answers are asked for as streams, also for callers who want them whole: llama.cpp notices a hang-up
+only while it streams, and of an answer in one piece nobody can tell whether it is under way.
 """
 
 from __future__ import annotations
@@ -71,6 +71,10 @@ class OpenAICompatible:
         except ConfigError:
             return True
 
+    def answers_whole(self, deployment: Deployment, params: Params) -> bool:
+        """Tell whether it does where the caller reads it whole: the deployment's option says so."""
+        return params.whole and self._upstreams[deployment].site.whole_answers
+
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
         """Return the places of the deployment's endpoint and of whoever issues its tokens."""
         try:
@@ -93,8 +97,6 @@ class OpenAICompatible:
                 # What the list of models names there is not what an identifier may name.
                 found = await self._names(upstream)
         upstream.names = tuple(model.name for model in found)
-        if upstream.whole_answers is None:
-            upstream.whole_answers = bool(found) and all(each.owner == "vllm" for each in found)
         return found
 
     async def count_tokens(self, deployment: Deployment, text: str) -> int | None:
@@ -126,7 +128,7 @@ class OpenAICompatible:
 
     async def _begin(self, deployment: Deployment, prompt: Prompt, params: Params) -> Answer:
         upstream = self._upstreams[deployment]
-        if params.whole and not await self._gives_whole_answers(upstream):
+        if params.whole and not upstream.site.whole_answers:
             params = msgspec.structs.replace(params, whole=False)
         question = _question(deployment, prompt, params)
         response = await ask(self._transport, upstream, question, params, self._learn_names)
@@ -137,15 +139,6 @@ class OpenAICompatible:
 
     def _made(self, deployment: Deployment) -> Upstream:
         return Upstream(deployment, self._platform(deployment, self._context, self._transport))
-
-    async def _gives_whole_answers(self, upstream: Upstream) -> bool:
-        """Tell whether a hang-up stops this upstream though it does not stream."""
-        if upstream.whole_answers is None:
-            try:
-                await self.served(upstream.deployment)
-            except UpstreamError:
-                return False
-        return bool(upstream.whole_answers)
 
     async def _learn_names(self, upstream: Upstream) -> None:
         """Ask once what the upstream serves, to name the nearest model."""

@@ -53,7 +53,7 @@ def cloud(deployment: Deployment, context: ProviderContext, transport: Transport
         routes=site.routes[:1],
         habits=UNKNOWN_TO_THE_CLOUDS,
         counts_tokens=False,
-        whole_answers=bool(site.whole_answers),
+        whole_answers=site.whole_answers,
     )
 
 

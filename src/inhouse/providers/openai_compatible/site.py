@@ -21,12 +21,12 @@ class Options(HttpOptions, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What ``[deployments.options]`` may hold for every platform that speaks the dialect.
 
     `whole_answers` claims that the upstream stops when a caller hangs up who waits for an answer
-    that is not streamed; such answers are then asked for in one piece, which costs less. Unsaid, it
-    is taken for true of vLLM, and of no other. `takes_text` tells whether the model takes rendered
+    that is not streamed; such answers are then asked for in one piece, which costs less, and have
+    only a total to be late by. `takes_text` tells whether the model takes rendered
     text on ``/completions``, or only messages; unsaid, it is learned.
     """
 
-    whole_answers: bool | None = None
+    whole_answers: bool = False
     takes_text: bool | None = None
 
 
@@ -119,7 +119,7 @@ class Site(Struct, frozen=True, kw_only=True):
     habits: Habits = DEFAULT_HABITS
     takes_text: bool = True
     counts_tokens: bool = True
-    whole_answers: bool | None = None
+    whole_answers: bool = False
     names: str = ""
     advise: Callable[[Refusal, Routes], Advice | None] = lambda _found, _routes: None
 

@@ -26,7 +26,6 @@ class Upstream:
         self.habits = site.habits
         self.names: tuple[str, ...] = ()
         self.counts_tokens = site.counts_tokens
-        self.whole_answers = site.whole_answers
         self.messages_only = False
         """Whether the upstream has shown that it takes no text."""
         self.sought_chat = False

@@ -50,6 +50,11 @@ class Repository:
         del deployment
         return True
 
+    def answers_whole(self, deployment: Deployment, params: Params) -> bool:
+        """Tell that each answer is streamed."""
+        del deployment, params
+        return False
+
     def endpoints(self, deployment: Deployment) -> frozenset[Place]:
         """Return nothing: no connection is made."""
         del deployment

@@ -45,7 +45,7 @@ def azure(deployment: Deployment, context: ProviderContext, transport: Transport
         habits=UNKNOWN_TO_THE_CLOUDS,
         takes_text=False,
         counts_tokens=False,
-        whole_answers=bool(options.whole_answers),
+        whole_answers=options.whole_answers,
         names=address.deployments(found),
         advise=advising(keyed=isinstance(shown, Key)),
     )
