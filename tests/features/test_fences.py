@@ -87,3 +87,11 @@ def test_is_the_same_for_every_cut(pieces: list[str], data: st.DataObject) -> No
 @given(st.text(alphabet="ab\n ", max_size=60))
 def test_gives_a_fenced_block_back(code: str) -> None:
     assert code_only(f"Here you are:\n```\n{code}\n```\nDone.") == code.rstrip("\n")
+
+
+@given(PIECES)
+def test_half_of_a_windows_line_end_is_never_shown(pieces: list[str]) -> None:
+    written = "".join(pieces)
+    expected = code_only(written).replace("\n", "\r\n")
+    windows = written.replace("\n", "\r\n")
+    assert code_only(windows) == code_only(*windows) == expected

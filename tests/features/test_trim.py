@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inhouse.features.trim import Trimmer
+from inhouse.features.trim import LOOP_STEP, Trimmer
 
 
 def trimmed(prefix: str, suffix: str, *pieces: str) -> str:
@@ -81,3 +81,14 @@ def test_shows_a_prefix_the_same_for_every_cut(
 @given(st.text(max_size=300), st.text(max_size=100), st.text(max_size=300))
 def test_takes_any_text(prefix: str, suffix: str, written: str) -> None:
     assert written.startswith(trimmed(prefix, suffix, *written))
+
+
+@given(CODE, CODE, CODE)
+def test_half_of_a_windows_line_end_is_never_shown(prefix: str, suffix: str, written: str) -> None:
+    unix = trimmed(prefix, suffix, written)
+    windows = [text.replace("\n", "\r\n") for text in (prefix, suffix, written)]
+    # A line is looked at for loops in steps of its length, which one more character shifts.
+    if max(map(len, written.split("\n"))) < LOOP_STEP:
+        assert trimmed(*windows) == unix.replace("\n", "\r\n")
+        assert trimmed(windows[0], windows[1], *windows[2]) == unix.replace("\n", "\r\n")
+    assert not trimmed(windows[0], windows[1], *windows[2]).endswith("\r")

@@ -147,8 +147,9 @@ class CodeOnly:
             return ""
         if self._state is _State.BARE and not self._sent and self._judge.may_follow(line):
             return ""
-        shown = line[self._sent :]
-        self._sent = len(line)
+        # Half of a line's end is shown with its other half, or not at all.
+        shown = line[self._sent :].removesuffix("\r")
+        self._sent += len(shown)
         return self._emit(shown)
 
     def _close_line(self) -> str:
@@ -159,7 +160,7 @@ class CodeOnly:
         if not sent and self._closes(line):
             self.done = True
             return ""
-        return self._emit(line[sent:]) + self._newline()
+        return self._emit_line(line[sent:])
 
     def _decide(self, line: str) -> str:
         """Find out what a line before any code is."""
@@ -170,12 +171,12 @@ class CodeOnly:
             return ""
         if not line.strip():
             if self._judge.keeps_blanks and not self._held:
-                self._newline()
+                self._end_line(line)
             return ""
         if not self._is_prose(line):
             self._state = _State.BARE
             held = itertools.dropwhile(self._judge.leads, self._held)
-            return self._emit("\n".join([*held, line])) + self._newline()
+            return self._emit_line("\n".join([*held, line]))
         self._state = _State.PROSE
         self._gap = ""
         self._held.append(line)
@@ -185,7 +186,7 @@ class CodeOnly:
             self.done = True
             return ""
         self._state = _State.BARE
-        return "\n".join(self._held) + self._newline()
+        return self._emit_line("\n".join(self._held))
 
     def _is_prose(self, line: str) -> bool:
         if self._state is _State.START:
@@ -201,10 +202,14 @@ class CodeOnly:
             return self._judge.may_follow(line) and self._judge.surely(line)
         return len(text) >= len(self._fence) and set(text) == {self._fence[0]}
 
-    def _newline(self) -> str:
+    def _emit_line(self, text: str) -> str:
+        shown = self._emit(text.removesuffix("\r"))
+        self._end_line(text)
+        return shown
+
+    def _end_line(self, text: str) -> None:
         # Held until more code comes: the newline before a closing fence is the fence's.
-        self._gap += "\n"
-        return ""
+        self._gap += "\r\n" if text.endswith("\r") else "\n"
 
     def _emit(self, text: str) -> str:
         if not text:

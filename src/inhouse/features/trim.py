@@ -58,8 +58,10 @@ class Trimmer:
             newline = text.find("\n", 0, room)
             if newline >= 0:
                 self._line += text[:newline]
+                ending = "\r\n" if self._line.endswith("\r") else "\n"
+                self._line = self._line.removesuffix("\r")
                 shown.append(self._close_line())
-                self._pending += "\n"
+                self._pending += ending
                 text = text[newline + 1 :]
             else:
                 self._line += text[:room]
@@ -72,6 +74,7 @@ class Trimmer:
         """The model stopped by itself: return what was held back and belongs to the answer."""
         if self.done:
             return ""
+        self._line = self._line.removesuffix("\r")
         shown = self._close_line()
         if not self.done:
             # Lines that equal the suffix's up to the very end of the answer are the suffix.
@@ -117,6 +120,8 @@ class Trimmer:
             shown = ""
         else:
             shown = line[self._sent :]
+        # Half of a line's end is shown with its other half, or not at all.
+        shown = shown.removesuffix("\r")
         if not shown:
             return ""
         self._sent += len(shown)
