@@ -24,14 +24,14 @@ from inhouse.features.generation import Generation
 from inhouse.features.superseding import Superseding
 from inhouse.providers.loading import Providers
 from inhouse.records.log import Log
-from inhouse.records.metrics import Metrics, Standing
+from inhouse.records.metrics import Load, Metrics
 from inhouse.records.records import Records
 from inhouse.routing.circuit import State
 from inhouse.routing.quotas import Quotas
 from inhouse.routing.readiness import Readiness
 from inhouse.routing.recovery import Recovery
 from inhouse.routing.router import Router
-from inhouse.routing.standing import Standings
+from inhouse.routing.standing import Standing, Standings
 from inhouse.routing.windows import Windows
 from inhouse.store import Registry
 from inhouse.transport import Policy
@@ -79,7 +79,7 @@ class Gateway:
                 "deployment cannot answer", deployment=deployment.name, why=str(error)
             ),
         )
-        self.standings = Standings()
+        self.standings = Standings(self._turned)
         self._recovery = Recovery(
             self.provider,
             self.standings,
@@ -100,7 +100,7 @@ class Gateway:
         self.generation = Generation(asking)
         self.chat = Chat(asking)
         metrics = Metrics(version=inhouse.__version__)
-        metrics.deployments(self._standing)
+        metrics.deployments(self._loads)
         self.records = Records(store=registry.traces, log=log, metrics=metrics)
 
     @classmethod
@@ -204,9 +204,18 @@ class Gateway:
                 await self._quotas.aclose()
                 await self.providers.aclose()
 
-    def _standing(self) -> list[Standing]:
+    def _turned(self, standing: Standing) -> None:
+        name, circuit = standing.deployment.name, standing.circuit
+        if circuit.state is State.CLOSED:
+            self.log.info("deployment answers again", deployment=name)
+        else:
+            why = "" if circuit.last is None else circuit.last.message
+            seconds = round(circuit.remaining, 1)
+            self.log.warning("deployment left alone", deployment=name, seconds=seconds, why=why)
+
+    def _loads(self) -> list[Load]:
         return [
-            Standing(
+            Load(
                 each.deployment.name,
                 each.queue.running,
                 each.queue.waiting,

@@ -232,6 +232,22 @@ async def test_an_upstream_that_asks_for_patience_is_not_asked_again(tmp_path: P
         assert 25 <= int(replies[-1].headers["retry-after"]) <= 30
 
 
+async def test_the_log_says_when_a_deployment_is_left_alone_and_when_it_is_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limited = fim("limited", error="rate_limited", error_message="Too much.", retry_after=30)
+    async with served(tmp_path, limited, route("completion", "limited")) as here:
+        await complete(here)
+        await complete(here)
+        (standing,) = here.gateway.standings.known()
+        standing.circuit.succeeded()
+    said = [line for line in capsys.readouterr().err.splitlines() if '"deployment ' in line]
+    alone, back = (json.loads(line) for line in said)
+    assert (alone["event"], alone["level"]) == ("deployment left alone", "warning")
+    assert (alone["deployment"], alone["why"], alone["seconds"]) == ("limited", "Too much.", 30)
+    assert (back["event"], back["deployment"]) == ("deployment answers again", "limited")
+
+
 async def test_an_outage_costs_few_second_tries(tmp_path: Path) -> None:
     down = fim("down", error="unreachable")
     async with served(tmp_path, down, route("completion", "down")) as here:

@@ -24,7 +24,7 @@ LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60,
 """Seconds: from an index's answer to a long chat."""
 
 
-class Standing(Struct, frozen=True):
+class Load(Struct, frozen=True):
     """The requests that run at a deployment and wait for it, and whether it is left alone."""
 
     deployment: str
@@ -36,7 +36,7 @@ class Standing(Struct, frozen=True):
 class _Deployments(Collector):
     """Gauges with a line for each deployment."""
 
-    def __init__(self, read: Callable[[], Iterable[Standing]]) -> None:
+    def __init__(self, read: Callable[[], Iterable[Load]]) -> None:
         self._read = read
 
     def collect(self) -> Iterator[Metric]:
@@ -137,7 +137,7 @@ class Metrics:
         """Add a gauge whose value is read when somebody looks."""
         Gauge(name, text, registry=self._registry).set_function(read)
 
-    def deployments(self, read: Callable[[], Iterable[Standing]]) -> None:
+    def deployments(self, read: Callable[[], Iterable[Load]]) -> None:
         """Add gauges that tell how each deployment stands when somebody looks."""
         self._registry.register(_Deployments(read))
 

@@ -55,9 +55,17 @@ class State(StrEnum):
 class Circuit:
     """Passive health of one deployment: closed, open, or half-open with one request as a probe."""
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
-        """Start closed; `clock` returns seconds, by default those of the running loop."""
+    def __init__(
+        self,
+        clock: Callable[[], float] | None = None,
+        turned: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start closed; `clock` returns seconds, by default those of the running loop.
+
+        `turned` is called when it has opened or closed, not when a probe fails.
+        """
         self._clock = clock or asyncio.get_running_loop().time
+        self._turned = turned
         self._outcomes: deque[bool] = deque(maxlen=REMEMBERED)
         self._in_a_row = 0
         self._rest = FIRST_REST
@@ -93,7 +101,8 @@ class Circuit:
 
     def succeeded(self) -> None:
         """The upstream has answered."""
-        if self._open:
+        opened = self._open
+        if opened:
             self._outcomes.clear()
             self._rest = FIRST_REST
         self._open = self._probing = False
@@ -101,6 +110,8 @@ class Circuit:
         self.heard = self._clock()
         self.last = None
         self._outcomes.append(True)
+        if opened:
+            self._turned()
 
     def failed(self, error: UpstreamError, *, probe: bool = False) -> None:
         """The upstream failed; an error that is the request's own fault counts as an answer.
@@ -151,5 +162,8 @@ class Circuit:
 
     def _trip(self, seconds: float) -> None:
         until = self._clock() + seconds
-        self._until = max(self._until, until) if self._open else until
+        opened = self._open
+        self._until = max(self._until, until) if opened else until
         self._open = True
+        if not opened:
+            self._turned()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from inhouse.core.catalog import Deployment
 from inhouse.routing.circuit import Circuit
@@ -13,12 +13,17 @@ from inhouse.routing.retries import RetryBudget
 class Standing:
     """One deployment as this process sees it."""
 
-    def __init__(self, deployment: Deployment) -> None:
-        """Think well of it."""
+    def __init__(self, deployment: Deployment, turned: Callable[[Standing], None]) -> None:
+        """Think well of it; `turned` is told when its circuit has opened or closed."""
         self.deployment = deployment
-        self.circuit = Circuit()
+        self._turned = turned
+        self.circuit = self.fresh()
         self.queue = Queue(deployment.name)
         self.retries = RetryBudget()
+
+    def fresh(self) -> Circuit:
+        """Return a circuit that knows of no failure."""
+        return Circuit(turned=lambda: self._turned(self))
 
     @property
     def load(self) -> int:
@@ -29,8 +34,9 @@ class Standing:
 class Standings:
     """The standing of every deployment that has been asked, by name."""
 
-    def __init__(self) -> None:
-        """Know nothing yet."""
+    def __init__(self, turned: Callable[[Standing], None] = lambda _: None) -> None:
+        """Know nothing yet; `turned` is told when a deployment's circuit has opened or closed."""
+        self._turned = turned
         self._known: dict[str, Standing] = {}
         self._current: Mapping[str, Deployment] | None = None
 
@@ -41,10 +47,10 @@ class Standings:
             deployment = self._current.get(deployment.name, deployment)
         known = self._known.get(deployment.name)
         if known is None:
-            known = self._known[deployment.name] = Standing(deployment)
+            known = self._known[deployment.name] = Standing(deployment, self._turned)
         elif known.deployment is not deployment:
             if known.deployment != deployment:
-                known.circuit = Circuit()
+                known.circuit = known.fresh()
             known.deployment = deployment
         return known
 

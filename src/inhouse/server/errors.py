@@ -129,10 +129,17 @@ def _upstream(error: UpstreamError) -> Problem:
         status=status,
         kind=_UPSTREAM_KINDS.get(status, "upstream_error"),
         code=_UPSTREAM_CODES.get(error.failure, error.failure.value),
-        message=error.message,
+        message=_named(error),
         param=error.param,
         headers=_patience(error.retry_after),
     )
+
+
+def _named(error: UpstreamError) -> str:
+    """Return the message; whoever asks for a feature does not know which deployment was asked."""
+    if error.deployment is None or f"'{error.deployment}'" in error.message:
+        return error.message
+    return f"{error.message} (The deployment is '{error.deployment}'.)"
 
 
 def _patience(seconds: float | None) -> Headers:
