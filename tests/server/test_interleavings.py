@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.serving import route, scripted
-from tests.server.test_resilience import chat, limited, served
+from tests.server.test_resilience import chat, complete, fim, limited, served
 
 
 @pytest.mark.parametrize(("asked", "told"), [(0.0, "1"), (-5.0, "1"), (7.2, "8"), (1e9, "120")])
@@ -48,3 +48,18 @@ async def locked(path: Path) -> AsyncGenerator[None]:
     finally:
         store.execute("ROLLBACK")
         store.close()
+
+
+async def test_who_is_asked_again_with_less_was_not_given_up(tmp_path: Path) -> None:
+    tight, up = fim("tight", error="context_length"), fim("up", tokens=["1"])
+    down = fim("down", error="server")
+    routes = route("completion", "down", "up")
+    async with served(tmp_path, tight, down, up, routes) as here:
+        assert (await complete(here, model="tight")).status == 400
+        assert (await complete(here)).status == 200
+        await here.gateway.records.flush()
+        said = here.gateway.records.metrics.text().decode()
+        asked = [call.deployment.name for call in here.scripted.calls]
+    assert asked == ["tight"] * 3 + ["down", "up"]
+    counted = [line for line in said.splitlines() if line.startswith("inhouse_fallbacks_total")]
+    assert counted == ['inhouse_fallbacks_total{deployment="down"} 1.0']

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import pairwise
 
 from msgspec import Struct
 from prometheus_client import (
@@ -155,8 +156,10 @@ class Metrics:
             self._tokens(answered, "completion").inc(trace.completion_tokens)
         if trace.error:
             self._errors(trace.error).inc()
-        for given_up in trace.deployments[:-1]:
-            self._fallbacks(given_up).inc()
+        for given_up, following in pairwise(trace.deployments):
+            # One that is asked once more, with less text say, has not been given up.
+            if given_up != following:
+                self._fallbacks(given_up).inc()
         for deployment, failure in zip(trace.deployments, trace.failures, strict=False):
             if failure:
                 self._failures(deployment, failure).inc()
