@@ -311,3 +311,12 @@ async def test_a_refusal_never_asks_for_more_patience_than_is_left() -> None:
         with pytest.raises(LimitError) as caught:
             await process(counts, clock).admit(caller(requests_per_minute=1), 1)
         assert caught.value.retry_after == patience
+
+
+async def test_what_is_being_given_back_is_not_missing() -> None:
+    quotas = process(Counts(), Clock())
+    ada = caller(tokens_per_minute=100)
+    for _ in range(10):
+        permit = await quotas.admit(ada, 60)
+        assert permit is not None
+        permit.settle(Usage(prompt_tokens=1, completion_tokens=1))

@@ -110,6 +110,9 @@ class Leases:
         loop = asyncio.get_running_loop()
         if loop.time() < lease.dry_until:
             return
+        if self._telling is not None and not self._telling.done():
+            # What we are giving back ourselves must be there when we ask.
+            await asyncio.wait([self._telling], timeout=PATIENCE)
         if not self._late:
             asking = lease.asking
             if asking is None:
