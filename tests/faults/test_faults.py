@@ -191,7 +191,7 @@ async def test_garbage_for_tls_is_told_clearly(stage: str, tmp_path: Path) -> No
     fault = garbage.get(stage, faults.babbling(b"220 mail.example ESMTP\r\n"))
     async with FakeOpenAI() as upstream, FaultProxy(upstream.port, fault) as proxy:
         endpoint = proxy.endpoint.replace("http:", "https:")
-        text = deployment("faulty", endpoint, HASTE) + healthy(upstream)
+        text = deployment("faulty", endpoint, {}) + healthy(upstream)
         text += routes("faulty", "healthy")
         async with serving(configuration(tmp_path, text)) as served:
             for came in await asked(served):

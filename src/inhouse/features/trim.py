@@ -39,12 +39,12 @@ class Trimmer:
         if self._rest:
             self._behind.insert(0, self._rest.lstrip())
         self._base = _indent(cursor_line)
-        self._line = ""
+        self._line: str = ""
         self._sent = 0
         self._first = True
-        self._pending = ""
+        self._pending: str = ""
         self._run = self._weight = 0
-        self._kept = ""
+        self._kept: str = ""
         self._shown_lines: list[str] = []
         self._deeper = self._after_blank = False
         self.done = False
