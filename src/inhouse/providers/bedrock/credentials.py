@@ -96,7 +96,9 @@ class Credentials:
     async def _wait(self, task: asyncio.Task[Keys], patience: float) -> Keys:
         try:
             # Shielded: others wait for the same keys, and one caller's hang-up is not theirs.
-            return await asyncio.wait_for(asyncio.shield(task), patience)
+            # `wait_for` of Python 3.11 may take a cancellation for the keys that came with it.
+            async with asyncio.timeout(patience):
+                return await asyncio.shield(task)
         except TimeoutError:
             raise UpstreamError(
                 UpstreamFailure.TIMEOUT,
