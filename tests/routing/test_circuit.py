@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inhouse.errors import RETRYABLE, UpstreamError, UpstreamFailure
-from inhouse.routing.circuit import IN_A_ROW, LONGEST_REST, OURS, REMEMBERED, Circuit, State
+from inhouse.routing.circuit import (
+    IN_A_ROW,
+    LONGEST_REST,
+    NO_PROBE,
+    OURS,
+    REMEMBERED,
+    Circuit,
+    State,
+)
 
 
 class Clock:
@@ -153,31 +161,52 @@ def test_an_active_probe_shortens_or_prolongs_the_rest() -> None:
 def test_it_never_admits_two_probes_and_never_stays_shut_for_ever(steps: list[object]) -> None:
     clock = Clock()
     circuit = Circuit(clock)
-    # The requests on their way, each with whether it is a probe.
-    running: list[bool] = []
+    # The requests on their way, each with its number as a probe.
+    running: list[int] = []
+    probing = NO_PROBE
     for step in steps:
-        assert sum(running) <= 1
         match step:
             case "enter":
                 if circuit.admits():
-                    running.append(circuit.enter())
+                    assert probing == NO_PROBE
+                    probing = circuit.enter()
+                    running.append(probing)
             case "tick":
                 clock.now += 1
             case "probed":
                 circuit.probed()
             case "succeeded":
                 circuit.succeeded()
-                running = [False for _ in running[1:]]
+                probing = NO_PROBE
+                running = running[1:]
             case "abandoned":
-                circuit.abandoned(probe=running.pop() if running else False)
+                left = running.pop(0) if running else NO_PROBE
+                circuit.abandoned(probe=left)
+                probing = NO_PROBE if left == probing else probing
             case _:
+                left = running.pop(0) if running else NO_PROBE
                 error = failure(UpstreamFailure(step), after=2 if step == "rate_limited" else None)
-                circuit.failed(error, probe=running.pop() if running else False)
-                if circuit.state is State.CLOSED:
-                    running = [False for _ in running]
-    circuit.abandoned(probe=True)
+                circuit.failed(error, probe=left)
+                if left == probing or circuit.state is State.CLOSED:
+                    probing = NO_PROBE
+    circuit.abandoned(probe=probing)
     clock.now += LONGEST_REST
     assert circuit.admits()
+
+
+def test_a_probe_of_before_says_nothing_about_the_one_of_now() -> None:
+    clock = Clock()
+    circuit = opened(clock)
+    clock.now += circuit.remaining
+    earlier = circuit.enter()
+    circuit.succeeded()
+    for _ in range(IN_A_ROW):
+        circuit.failed(failure())
+    clock.now += circuit.remaining
+    circuit.enter()
+    circuit.failed(failure(), probe=earlier)
+    circuit.abandoned(probe=earlier)
+    assert not circuit.admits()
 
 
 def test_every_failure_is_counted_or_excused_on_purpose() -> None:

@@ -44,6 +44,9 @@ NOT_THERE = frozenset(
 """Failures of an upstream that is not there; once it answers at all, it is worth a try."""
 
 
+NO_PROBE = 0
+
+
 class State(StrEnum):
     """Whether requests pass."""
 
@@ -71,7 +74,8 @@ class Circuit:
         self._rest = FIRST_REST
         self._open = False
         self._until = 0.0
-        self._probing = False
+        self._probes = 0
+        self._probing = NO_PROBE
         self.heard = -inf
         """When it last answered, by the clock."""
         self.last: UpstreamError | None = None
@@ -93,11 +97,13 @@ class Circuit:
         """Tell whether a request may pass now."""
         return not self._open or (not self._probing and self._clock() >= self._until)
 
-    def enter(self) -> bool:
-        """A request passes; tells whether it is the probe through an open circuit."""
-        if self._open:
-            self._probing = True
-        return self._open
+    def enter(self) -> int:
+        """A request passes; returns its number as a probe, `NO_PROBE` where it is none."""
+        if not self._open:
+            return NO_PROBE
+        self._probes += 1
+        self._probing = self._probes
+        return self._probing
 
     def succeeded(self) -> None:
         """The upstream has answered."""
@@ -105,7 +111,7 @@ class Circuit:
         if opened:
             self._outcomes.clear()
             self._rest = FIRST_REST
-        self._open = self._probing = False
+        self._open, self._probing = False, NO_PROBE
         self._in_a_row = 0
         self.heard = self._clock()
         self.last = None
@@ -113,7 +119,7 @@ class Circuit:
         if opened:
             self._turned()
 
-    def failed(self, error: UpstreamError, *, probe: bool = False) -> None:
+    def failed(self, error: UpstreamError, *, probe: int = NO_PROBE) -> None:
         """The upstream failed; an error that is the request's own fault counts as an answer.
 
         Requests that were on their way when the circuit opened do not lengthen its rest.
@@ -124,13 +130,14 @@ class Circuit:
         if error.failure not in RETRYABLE:
             self.succeeded()
             return
+        tested = probe and probe == self._probing
         self.abandoned(probe=probe)
         self.last = error
         self._in_a_row += 1
         self._outcomes.append(False)
         if error.retry_after:
             self._trip(min(error.retry_after, LONGEST_WISH))
-        elif probe:
+        elif tested:
             self._rest = min(2 * self._rest, LONGEST_REST)
             self._trip(self._rest)
         elif self._open:
@@ -138,10 +145,10 @@ class Circuit:
         elif self._in_a_row >= IN_A_ROW or self._mostly_failing():
             self._trip(self._rest)
 
-    def abandoned(self, *, probe: bool = False) -> None:
+    def abandoned(self, *, probe: int = NO_PROBE) -> None:
         """The request was left before it told anything; if it was the probe, another may be."""
-        if probe:
-            self._probing = False
+        if probe == self._probing:
+            self._probing = NO_PROBE
 
     def probed(self) -> None:
         """An active probe reached the upstream: if it was not there, let the next request try.

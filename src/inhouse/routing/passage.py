@@ -8,6 +8,7 @@ from typing import Self
 
 from inhouse.core.settings import Settings
 from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.routing.circuit import NO_PROBE
 from inhouse.routing.late import Late
 from inhouse.routing.standing import Standing
 from inhouse.routing.target import Target
@@ -41,12 +42,12 @@ class Passage:
         # A deployment that is changed meanwhile gets a new one, which this request says nothing of.
         self._circuit = standing.circuit
         self._answered = False
-        self._probe = False
+        self._probe = NO_PROBE
         self._queued_at = inf
 
     def answered(self) -> None:
         """The first delta is there."""
-        self._answered, self._probe = True, False
+        self._answered, self._probe = True, NO_PROBE
         self._circuit.succeeded()
 
     async def __aenter__(self) -> Self:
