@@ -13,7 +13,7 @@ from inhouse.providers.bedrock.chain import Held
 from inhouse.providers.bedrock.credentials import AHEAD, PAUSE, Credentials
 from inhouse.providers.bedrock.signing import Keys
 from tests.fakes.aws import ACCOUNT, KEY_ID, SECRET, FakeContainer, FakeSts
-from tests.fakes.bedrock import FakeBedrock
+from tests.fakes.bedrock import FakeBedrock, refuses
 from tests.providers.bedrock_bench import Bench, text
 
 F = UpstreamFailure
@@ -159,6 +159,21 @@ async def test_from_a_container(bench: Bench, container: FakeContainer) -> None:
     for _ in range(3):
         await bench.ask(deployment)
     assert container.issued == 1
+
+
+@pytest.mark.usefixtures("container")
+async def test_the_keys_of_a_role_are_not_quoted(bench: Bench) -> None:
+    deployment = bench.deployment(key="")
+    await bench.ask(deployment)
+    keys = list(bench.server.known.values())[-1]
+    secret, token = keys.secret, keys.token
+    assert token
+    said = f"The canonical request held x-amz-security-token:{token} and {secret}"
+    bench.server.faults.append(refuses(400, "ValidationException", said))
+    error = await bench.fail(deployment)
+    assert "x-amz-security-token" in error.message
+    assert secret not in error.message
+    assert token not in error.message
 
 
 async def test_many_requests_wait_for_one_answer(bench: Bench, container: FakeContainer) -> None:

@@ -54,12 +54,19 @@ class Upstream:
         self.places = self.connecting.endpoints | places(self.identity, context.environment)
         self.guardrail = _guardrail(self.extras)
         keys = self.identity.keys
-        self.secrets = [deployment.api_key.reveal(), self.identity.bearer]
-        self.secrets += [] if keys is None else [keys.secret_key, keys.token]
+        self._secrets = [deployment.api_key.reveal(), self.identity.bearer]
+        self._secrets += [] if keys is None else [keys.secret_key, keys.token]
         self._bearer = self._authorization()
         self._signed = {name: headers[name] for name in headers if name.startswith("x-amz-")}
         self._signed |= {"content-type": headers["content-type"], "host": _authority(self.base)}
         self._signer: Signer | None = None
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be quoted from AWS's answers, the keys of a role among it."""
+        if self._signer is None:
+            return self._secrets
+        return [*self._secrets, self._signer.keys.secret_key, self._signer.keys.token]
 
     def target(self, operation: str, model: str = "") -> str:
         """Return the path of an operation, percent-encoded as it is sent and signed."""
