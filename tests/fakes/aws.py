@@ -197,6 +197,35 @@ class FakeContainer(Server):
         await exchange.answer(200, json.dumps(issued).encode())
 
 
+class FakeInstance(Server):
+    """EC2's instance metadata (IMDSv2): a token first, then the role's name, then its keys."""
+
+    TOKEN = "instance-metadata-token"
+    ROLE = "models"
+
+    def __init__(self, known: dict[str, Known]) -> None:
+        super().__init__(self._route)
+        self.issued = 0
+        self._known = known
+
+    async def _route(self, exchange: Exchange) -> None:
+        request = exchange.request
+        roles = "/latest/meta-data/iam/security-credentials/"
+        if (request.method, request.target) == ("PUT", "/latest/api/token"):
+            await exchange.answer(200, self.TOKEN.encode(), "text/plain")
+        elif request.headers.get("x-aws-ec2-metadata-token") != self.TOKEN:
+            await exchange.answer(401, b"")
+        elif request.target == roles:
+            await exchange.answer(200, self.ROLE.encode(), "text/plain")
+        elif request.target == roles + self.ROLE:
+            self.issued += 1
+            keys = issue(self._known, self.issued, timedelta(hours=6))
+            found = {"Code": "Success", "Type": "AWS-HMAC", **keys}
+            await exchange.answer(200, json.dumps(found).encode())
+        else:
+            await exchange.answer(404, b"")
+
+
 def issue(known: dict[str, Known], number: int, lifetime: timedelta) -> dict[str, str]:
     """Return new temporary keys, which `known` has from now on."""
     key_id, secret, token = (

@@ -12,7 +12,7 @@ from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.providers.bedrock.chain import Held
 from inhouse.providers.bedrock.credentials import AHEAD, PAUSE, Credentials
 from inhouse.providers.bedrock.signing import Keys
-from tests.fakes.aws import ACCOUNT, KEY_ID, SECRET, FakeContainer, FakeSts
+from tests.fakes.aws import ACCOUNT, KEY_ID, SECRET, FakeContainer, FakeInstance, FakeSts
 from tests.fakes.bedrock import FakeBedrock, refuses
 from tests.providers.bedrock_bench import Bench, text
 
@@ -159,6 +159,16 @@ async def test_from_a_container(bench: Bench, container: FakeContainer) -> None:
     for _ in range(3):
         await bench.ask(deployment)
     assert container.issued == 1
+
+
+async def test_from_the_instance_s_role(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with FakeInstance(bench.server.known) as instance:
+        monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", instance.url)
+        deployment = bench.deployment(key="")
+        for _ in range(3):
+            await bench.ask(deployment)
+        assert instance.issued == 1
 
 
 @pytest.mark.usefixtures("container")
