@@ -169,6 +169,7 @@ async def test_a_request_sets_its_own_deadlines(tmp_path: Path) -> None:
             reply = await complete(here, headers={"X-Inhouse-Total-Timeout": wrong})
             assert reply.status == 400, wrong
             assert reply.error["param"] == "X-Inhouse-Total-Timeout"
+            assert "must be a number of seconds" in reply.error["message"]
 
 
 async def test_a_deployment_sets_its_own_deadlines(tmp_path: Path) -> None:

@@ -82,20 +82,21 @@ class Exchange:
 
     def deadlines(self) -> DeadlineOverrides:
         """Return what the request's headers say; raises `InvalidValueError`."""
-        if not any(name in self.headers for name in _DEADLINES):
-            return DeadlineOverrides()
         given = {
             phase: self.headers[name].decode("latin-1")
             for name, phase in _DEADLINES.items()
             if name in self.headers
         }
+        if not given:
+            return DeadlineOverrides()
         try:
             return msgspec.convert(given, DeadlineOverrides, strict=False)
         except msgspec.ValidationError as error:
-            what, _, path = str(error).partition(" - at `$.")
-            name = f"X-Inhouse-{path.rstrip('`').replace('_', '-').title()}-Timeout"
+            phase = str(error).partition(" - at `$.")[2].rstrip("`")
+            name = f"X-Inhouse-{phase.replace('_', '-').title()}-Timeout"
             raise InvalidValueError(
-                f"The header {name} must be seconds: {what}.", param=name
+                f"The header {name} must be a number of seconds, over 0 and at most 3600.",
+                param=name,
             ) from None
 
     async def body(self) -> bytes:
