@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from inhouse.config import entries
+from inhouse.config import entries, gitlab
 from inhouse.config.document import Document
 from inhouse.config.environment import (
     cache_folder,
@@ -63,6 +63,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         store=store,
         log=_log(document, environ),
         egress=_egress(document),
+        gitlab=gitlab.read(document, secrets, environ, state),
         families=_folder(document, environ),
         declared=entries.read(document, secrets, declared=True),
         secret_key=_secret_key(environ),

@@ -15,6 +15,17 @@ class Feature(StrEnum):
     CHAT_TESTS = "chat.tests"
     CHAT_REFACTOR = "chat.refactor"
     CHAT_FIX = "chat.fix"
+    CHAT_TROUBLESHOOT = "chat.troubleshoot"
+    CHAT_COMMENTS = "chat.comments"
+    CHAT_VULNERABILITY = "chat.vulnerability"
+    CHAT_RESOLVE = "chat.resolve"
+    CHAT_COMMIT = "chat.commit"
+    CHAT_REVIEW = "chat.review"
+    CHAT_REVIEW_SUMMARY = "chat.review-summary"
+    CHAT_MERGE_REQUEST = "chat.merge-request"
+    CHAT_DESCRIPTION = "chat.description"
+    CHAT_COMMAND = "chat.command"
+    EMBEDDING = "embedding"
 
     @property
     def parent(self) -> Feature | None:
@@ -34,4 +45,9 @@ class Feature(StrEnum):
 
 
 # Somebody who types waits for a completion; a chat takes seconds anyway.
-_PRIORITIES = {Feature.COMPLETION: 0, Feature.GENERATION: 1, Feature.CHAT: 2}
+_PRIORITIES = {
+    Feature.COMPLETION: 0,
+    Feature.GENERATION: 1,
+    Feature.CHAT: 2,
+    Feature.EMBEDDING: 2,
+}

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from inhouse.core.catalog import Limits, Role
 from inhouse.core.deadlines import Deadlines
+from inhouse.core.secret import Secret
 
 _UNLIMITED = Limits()
 
@@ -56,10 +57,29 @@ class Params(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deadlines: Deadlines = field(default_factory=Deadlines)
 
 
+class Snippet(Struct, frozen=True, kw_only=True):
+    """Code from elsewhere that the caller sends along: a whole file or a piece of one.
+
+    `name` is a path, or what the caller calls it.
+    """
+
+    name: str
+    content: str
+
+
+class RequestedModel(Struct, frozen=True, kw_only=True):
+    """The model that a request itself names, in the fields of a deployment; empty is not said."""
+
+    family: str = ""
+    identifier: str = ""
+    endpoint: str = ""
+    api_key: Secret = field(default_factory=Secret)
+
+
 class CompletionRequest(Struct, frozen=True, kw_only=True):
     """Fill in at the cursor between `prefix` and `suffix`; `path` is relative to the project.
 
-    `user` is whom the caller asks for, where one key stands for many.
+    `user` is whom the caller asks for, where one key stands for many. `context` is the best first.
     """
 
     prefix: str
@@ -67,17 +87,23 @@ class CompletionRequest(Struct, frozen=True, kw_only=True):
     path: str = ""
     language: str = ""
     user: str = ""
+    context: tuple[Snippet, ...] = ()
     params: Params = field(default_factory=Params)
 
 
 class GenerationRequest(Struct, frozen=True, kw_only=True):
-    """Write code from an instruction, at the cursor between `prefix` and `suffix`."""
+    """Write code from an instruction, at the cursor between `prefix` and `suffix`.
+
+    Without an instruction, the code before the cursor says what is wanted. `context` is the best
+    first.
+    """
 
     instruction: str
     prefix: str = ""
     suffix: str = ""
     path: str = ""
     language: str = ""
+    context: tuple[Snippet, ...] = ()
     params: Params = field(default_factory=Params)
 
 

@@ -21,9 +21,11 @@ class Trace(Struct, frozen=True, kw_only=True):
     """One request, as stored and logged.
 
     `started_at` is a Unix time in seconds; durations are milliseconds, None where the phase was
-    never reached. `deployments` are those tried, the one that answered last; `failures` are the
-    machine words for what went wrong there, one each, as far as there were any. `error` is the
-    machine word for what went wrong, never a message.
+    never reached. `user` is whom the caller asked for, as far as it says. `deployments` are those
+    tried, the one that answered last; `failures` are the machine words for what went wrong there,
+    one each, as far as there were any. `error` is the machine word for what went wrong, never a
+    message. `warnings` are sentences about a request that was answered, but otherwise than it
+    asked.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Trace(Struct, frozen=True, kw_only=True):
     endpoint: str
     caller: str
     team: str = ""
+    user: str = ""
     model: str
     feature: str
     outcome: Outcome
@@ -47,3 +50,4 @@ class Trace(Struct, frozen=True, kw_only=True):
     deltas: int = 0
     finish_reason: str = ""
     error: str = ""
+    warnings: tuple[str, ...] = ()

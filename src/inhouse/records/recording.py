@@ -49,6 +49,8 @@ class Recording:
         "status",
         "stream",
         "team",
+        "user",
+        "warnings",
     )
 
     def __init__(self, *, request_id: str, endpoint: str, done: Callable[[Trace], None]) -> None:
@@ -66,6 +68,7 @@ class Recording:
         self.endpoint = endpoint
         self.caller = ""
         self.team = ""
+        self.user = ""
         self.model = ""
         self.feature = ""
         self.family = ""
@@ -78,6 +81,16 @@ class Recording:
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self.finish_reason = ""
+        self.warnings: tuple[str, ...] = ()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the request came."""
+        return time.perf_counter() - self._started_clock
+
+    def warn(self, sentence: str) -> None:
+        """Note that the request is answered otherwise than it asked."""
+        self.warnings = (*self.warnings, sentence)
 
     def tried(self, deployment: str, family: str) -> None:
         """Note that this deployment is asked next."""
@@ -159,6 +172,7 @@ class Recording:
             endpoint=self.endpoint,
             caller=self.caller,
             team=self.team,
+            user=self.user,
             model=self.model,
             feature=self.feature,
             outcome=self._outcome,
@@ -174,6 +188,7 @@ class Recording:
             deltas=self.deltas,
             finish_reason=self.finish_reason,
             error=self._error,
+            warnings=self.warnings,
         )
 
 

@@ -10,13 +10,15 @@ import asyncio
 from inhouse.errors import StoppingError, UnknownEndpointError
 from inhouse.gateway import Gateway
 from inhouse.records.recording import Recording
-from inhouse.server import health, openapi, operation, pages
-from inhouse.server.api import openai, operations
+from inhouse.server import health, openapi, pages
+from inhouse.server.api import gitlab, openai, operations
 from inhouse.server.asgi import Application, Receive, Scope, Send
+from inhouse.server.dialect import Dialect
 from inhouse.server.errors import problem
 from inhouse.server.exchange import Exchange, request_id
 from inhouse.server.hangup import Hangup
-from inhouse.server.router import Dialect, Endpoint, Found, Router
+from inhouse.server.operation import ADMIN
+from inhouse.server.router import Endpoint, Found, Router
 
 UNKNOWN = "(unknown)"
 """The endpoint noted for paths that do not exist, so that records have a bounded set of them."""
@@ -28,6 +30,7 @@ def app(gateway: Gateway) -> Application:
     """Return the application that serves `gateway`."""
     endpoints = [
         *openai.ENDPOINTS,
+        *gitlab.ENDPOINTS,
         *operations.ENDPOINTS,
         *openapi.ENDPOINTS,
         *health.ENDPOINTS,
@@ -52,7 +55,16 @@ class _App:
             self._recording(endpoint, request_id(scope)) as recording,
         ):
             variables = found.variables if found is not None else {}
-            exchange = Exchange(self._gateway, recording, hangup, scope, receive, send, variables)
+            exchange = Exchange(
+                self._gateway,
+                recording,
+                hangup,
+                scope,
+                receive,
+                send,
+                variables,
+                endpoint.dialect,
+            )
             try:
                 await endpoint.handle(exchange)
             except Exception as error:  # noqa: BLE001, whatever it is, the caller gets an answer
@@ -74,13 +86,14 @@ class _App:
         trace_id = exchange.recording.id
         if found.code == "internal":
             self._gateway.log.defect("defect", error, trace=trace_id, endpoint=endpoint.path)
-        speak = openai.refusal if endpoint.dialect is Dialect.OPENAI else operation.refusal
-        status, body = speak(found, trace_id)
+        dialect = endpoint.dialect
+        status, body = dialect.refusal(found, trace_id)
         exchange.recording.fail(error, status)
-        if exchange.started:
-            await exchange.end(openai.error_event(body))
-        else:
+        if not exchange.started:
             await exchange.answer(body, status=status, headers=found.headers)
+        elif dialect.late is not None:
+            await exchange.end(dialect.late(body))
+        # Else the server closes the connection of an answer that is left without its end.
 
 
 def _endpoint(scope: Scope, found: Found | None) -> Endpoint:
@@ -91,6 +104,8 @@ def _endpoint(scope: Scope, found: Found | None) -> Endpoint:
         endpoint = found.endpoints.get("GET" if method == "HEAD" else method)
         if endpoint is not None:
             return endpoint
+        if method == "OPTIONS" and any(each.dialect.shared for each in found.endpoints.values()):
+            return gitlab.PREFLIGHT
         allowed = tuple(sorted(found.endpoints))
         why = f"{path[:200]} takes {', '.join(allowed)}, not {method}."
     else:
@@ -103,5 +118,12 @@ def _endpoint(scope: Scope, found: Found | None) -> Endpoint:
     async def refuse(_: Exchange) -> None:
         raise UnknownEndpointError(why, allowed=allowed)
 
-    dialect = Dialect.OPENAI if path.startswith("/v1/") else Dialect.ADMIN
-    return Endpoint(method=method, path=UNKNOWN, handle=refuse, dialect=dialect)
+    return Endpoint(method=method, path=UNKNOWN, handle=refuse, dialect=_spoken(scope))
+
+
+def _spoken(scope: Scope) -> Dialect:
+    """Return the dialect of whoever asks for what is not there."""
+    path: str = scope["path"]
+    if path.startswith(gitlab.PATHS) or any(name == gitlab.MARK for name, _ in scope["headers"]):
+        return gitlab.GITLAB
+    return openai.OPENAI if path.startswith("/v1/") else ADMIN

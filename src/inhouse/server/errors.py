@@ -33,7 +33,11 @@ DEFECT = "Something went wrong inside inhouse. The log has the details under thi
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """An error as the caller sees it: `kind` and `code` are words that programs read."""
+    """An error as the caller sees it: `kind` and `code` are words that programs read.
+
+    `upstream` is the HTTP status of the upstream whose failure it is, or the one that comes closest
+    to it where there was no answer; None where no upstream failed.
+    """
 
     status: int
     kind: str
@@ -41,6 +45,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     message: str
     param: str | None = None
     headers: Headers = ()
+    upstream: int | None = None
 
 
 _STATUSES: tuple[tuple[type[InhouseError], int, str, str], ...] = (
@@ -73,6 +78,17 @@ _UPSTREAM_STATUSES = {
 _UPSTREAM_CODES = {
     UpstreamFailure.RATE_LIMITED: "rate_limit_exceeded",
     UpstreamFailure.CONTEXT_LENGTH: "context_length_exceeded",
+}
+_CLOSEST_STATUSES = {
+    UpstreamFailure.TIMEOUT: 408,
+    UpstreamFailure.DEADLINE: 408,
+    UpstreamFailure.BUSY: 429,
+    UpstreamFailure.RATE_LIMITED: 429,
+    UpstreamFailure.AUTHENTICATION: 401,
+    UpstreamFailure.UNKNOWN_MODEL: 404,
+    UpstreamFailure.CONTEXT_LENGTH: 400,
+    UpstreamFailure.CONTENT_FILTER: 400,
+    UpstreamFailure.BAD_REQUEST: 400,
 }
 _UPSTREAM_KINDS = {400: "invalid_request_error", 429: "rate_limit_error"}
 
@@ -132,6 +148,7 @@ def _upstream(error: UpstreamError) -> Problem:
         message=_named(error),
         param=error.param,
         headers=_patience(error.retry_after),
+        upstream=error.status or _CLOSEST_STATUSES.get(error.failure, 500),
     )
 
 

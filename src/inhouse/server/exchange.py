@@ -15,6 +15,7 @@ from inhouse.records.recording import Recording
 from inhouse.server import auth
 from inhouse.server.asgi import Receive, Scope, Send
 from inhouse.server.body import read_body
+from inhouse.server.dialect import Dialect
 from inhouse.server.errors import Headers
 from inhouse.server.hangup import Hangup
 
@@ -36,6 +37,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_dialect",
         "_hangup",
         "_receive",
         "_scope",
@@ -56,6 +58,7 @@ class Exchange:
         receive: Receive,
         send: Send,
         variables: dict[str, str],
+        dialect: Dialect,
     ) -> None:
         """Wrap one request; of a header that comes twice, the last counts."""
         self.gateway = gateway
@@ -63,6 +66,7 @@ class Exchange:
         self.variables = variables
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.started = False
+        self._dialect = dialect
         self._hangup = hangup
         self._scope = scope
         self._receive = receive
@@ -136,6 +140,9 @@ class Exchange:
     async def _begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.started = True
         recording = self.recording
+        if self._dialect.timed:
+            headers.append((b"x-process-time", b"%.6f" % recording.elapsed))
+        headers.extend(self._dialect.headers)
         headers.append((b"x-request-id", recording.request_id.encode("ascii")))
         headers.append((b"x-inhouse-trace-id", recording.id.encode("ascii")))
         if recording.deployments:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 import inhouse
 from inhouse.server.exchange import Exchange
+from inhouse.server.operation import ADMIN
 from inhouse.server.router import Endpoint
 
 
@@ -37,6 +38,6 @@ async def ready(exchange: Exchange) -> None:
 
 
 ENDPOINTS = (
-    Endpoint(method="GET", path="/health", handle=health, recorded=False),
-    Endpoint(method="GET", path="/ready", handle=ready, recorded=False),
+    Endpoint(method="GET", path="/health", handle=health, dialect=ADMIN, recorded=False),
+    Endpoint(method="GET", path="/ready", handle=ready, dialect=ADMIN, recorded=False),
 )

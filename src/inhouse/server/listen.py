@@ -189,6 +189,10 @@ def _unusable(host: str, port: int, section: str, error: OSError | UnicodeError)
     )
 
 
+CUT = "ASGI callable returned without completing response."
+"""What uvicorn says where we cut an answer on purpose; why has its trace."""
+
+
 class _Forward(logging.Handler):
     """Hands uvicorn's own log records to ours."""
 
@@ -198,7 +202,7 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, asyncio.CancelledError):
+        if isinstance(error, asyncio.CancelledError) or record.getMessage() == CUT:
             return
         if error is not None:
             self._log.defect("http server", error)

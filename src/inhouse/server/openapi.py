@@ -11,7 +11,7 @@ import msgspec
 import inhouse
 from inhouse.server.api.operations import OPERATIONS
 from inhouse.server.exchange import Exchange
-from inhouse.server.operation import LINES, ErrorAnswer, Operation
+from inhouse.server.operation import ADMIN, LINES, ErrorAnswer, Operation
 from inhouse.server.router import Endpoint
 
 _ABOUT = """\
@@ -151,4 +151,6 @@ def _error_name(status: int) -> str:
     return f"Error{status}"
 
 
-ENDPOINTS = (Endpoint(method="GET", path="/api/openapi.json", handle=show, recorded=False),)
+ENDPOINTS = (
+    Endpoint(method="GET", path="/api/openapi.json", handle=show, dialect=ADMIN, recorded=False),
+)

@@ -14,6 +14,7 @@ from inhouse.core.requests import Caller
 from inhouse.errors import InhouseError
 from inhouse.gateway import Gateway
 from inhouse.server import auth
+from inhouse.server.dialect import Dialect
 from inhouse.server.errors import Problem, problem
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
@@ -86,7 +87,7 @@ class Operation(Struct, frozen=True, kw_only=True):
             sent = b"" if self.answer is None else _encode(answer)
             await exchange.answer(sent, status=self.status, headers=UNCACHED)
 
-        return Endpoint(method=self.method, path=self.path, handle=handle)
+        return Endpoint(method=self.method, path=self.path, handle=handle, dialect=ADMIN)
 
 
 UNCACHED = ((b"cache-control", b"no-store"),)
@@ -114,6 +115,9 @@ def refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
     """Return status and body of an error in the admin API's shape."""
     detail = ErrorDetail(found.message, found.code, found.param, trace_id)
     return found.status, _encode(ErrorAnswer(detail))
+
+
+ADMIN = Dialect(name="admin", refusal=refusal, late=lambda body: body + b"\n")
 
 
 def _query(text: str, shape: Any) -> Any:

@@ -10,6 +10,7 @@ import inhouse
 from inhouse.core.catalog import Catalog
 from inhouse.core.feature import Feature
 from inhouse.server.exchange import Exchange
+from inhouse.server.operation import ADMIN
 from inhouse.server.router import Endpoint
 
 _HOST = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
@@ -161,4 +162,4 @@ def _snippet(text: str, base: str) -> str:
     return escape(text.replace("$base", base), quote=False)
 
 
-ENDPOINTS = (Endpoint(method="GET", path="/", handle=index, recorded=False),)
+ENDPOINTS = (Endpoint(method="GET", path="/", handle=index, dialect=ADMIN, recorded=False),)

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from enum import Enum
 from urllib.parse import unquote
 
 from msgspec import Struct
 
+from inhouse.server.dialect import Dialect
 from inhouse.server.exchange import Exchange
 
 Handle = Callable[[Exchange], Awaitable[None]]
 
 
-class Dialect(Enum):
-    """Whose error shape an endpoint speaks."""
-
-    OPENAI = "openai"
-    ADMIN = "admin"
-
-
 class Endpoint(Struct, frozen=True, kw_only=True):
     """A door: `path` is a template such as ``/v1/models/{name}``, and its name in the records.
 
-    `recorded` is whether each request leaves a trace; probes and pages leave none.
+    `recorded` is whether each request leaves a trace; probes and pages leave none. A last variable
+    that is written ``{name...}`` takes the rest of the path, slashes included.
     """
 
     method: str
     path: str
     handle: Handle
-    dialect: Dialect = Dialect.ADMIN
+    dialect: Dialect
     recorded: bool = True
 
 
@@ -71,12 +65,16 @@ class Router:
 
 
 def _variables(template: tuple[str, ...], parts: list[str]) -> dict[str, str] | None:
+    rest = template[-1].removesuffix("...}")
+    if rest != template[-1] and len(parts) > len(template):
+        last = len(template) - 1
+        parts = [*parts[:last], "/".join(parts[last:])]
     if len(template) != len(parts):
         return None
     variables: dict[str, str] = {}
     for expected, part in zip(template, parts, strict=True):
         if expected.startswith("{"):
-            variables[expected[1:-1]] = unquote(part)
+            variables[expected[1:-1].removesuffix("...")] = unquote(part)
         elif expected != part:
             return None
     return variables

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The migration that these tables belong to; a test compares the two."""
 
 metadata = MetaData(
@@ -150,6 +150,8 @@ traces = Table(
     # So that an upgrade need not write millions of rows anew.
     Column("team", String, nullable=False, server_default=text("''")),
     Column("failures", JSON, comment="Null before 0002."),
+    Column("user", String, nullable=False, server_default=text("''")),
+    Column("warnings", JSON, comment="Null before 0003."),
     Index("ix_traces_started_at", "started_at", "id"),
 )
 
@@ -168,4 +170,13 @@ probes = Table(
     Column("deployment", String, primary_key=True),
     Column("at", Float, nullable=False, comment="Unix time in seconds."),
     Column("report", JSON, nullable=False),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("id", String, primary_key=True, comment="The kid of the tokens that it signs."),
+    Column("created_at", Float, nullable=False, comment="Unix time in seconds."),
+    Column("private_key", Text, nullable=False, comment="PEM, sealed."),
+    comment="Keys by which we sign tokens, the newest for new ones.",
 )

@@ -26,6 +26,7 @@ class Filter(Struct, frozen=True, kw_only=True):
     """Which traces are wanted; None means all. `since` and `until` are Unix times in seconds."""
 
     caller: str | None = None
+    user: str | None = None
     team: str | None = None
     model: str | None = None
     feature: str | None = None
@@ -102,6 +103,7 @@ def _row(trace: Trace) -> dict[str, Any]:
     fields["outcome"] = trace.outcome.value
     fields["deployments"] = _encode([_storable(name) for name in trace.deployments]).decode()
     fields["failures"] = _encode(trace.failures).decode()
+    fields["warnings"] = _encode([_storable(text) for text in trace.warnings]).decode()
     return fields
 
 
@@ -112,6 +114,7 @@ def _storable(text: str) -> str:
 
 def _trace(row: RowMapping) -> Trace:
     columns = record(row)
-    if columns["failures"] is None:
-        del columns["failures"]
+    for name in ("failures", "warnings"):
+        if columns[name] is None:
+            del columns[name]
     return msgspec.convert(columns, Trace)

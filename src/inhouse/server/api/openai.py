@@ -14,9 +14,10 @@ from inhouse.errors import InvalidValueError, UnknownModelError
 from inhouse.features.joined import joined
 from inhouse.prompts import split_fim
 from inhouse.routing.target import Target, resolve, usable
+from inhouse.server.dialect import Dialect
 from inhouse.server.errors import Problem
 from inhouse.server.exchange import Exchange
-from inhouse.server.router import Dialect, Endpoint
+from inhouse.server.router import Endpoint
 from inhouse.wire.openai import answers, inbound
 from inhouse.wire.openai.answers import ChatChunks, CompletionChunks, Identity
 from inhouse.wire.openai.inbound import ChatBody, CompletionBody
@@ -69,9 +70,8 @@ def refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
     return 400 if found.status == 422 else found.status, body
 
 
-def error_event(body: bytes) -> bytes:
-    """Return what ends a stream that fails once it has begun; no ``[DONE]`` follows."""
-    return answers.event(body)
+# No ``[DONE]`` follows an error.
+OPENAI = Dialect(name="openai", refusal=refusal, late=answers.event)
 
 
 def _chat(exchange: Exchange, caller: Caller, body: ChatBody, params: Params) -> Deltas:
@@ -212,14 +212,12 @@ def _identity(exchange: Exchange) -> Identity:
     return Identity(recording.id, int(time.time()), model)
 
 
-ENDPOINTS = (
-    Endpoint(
-        method="POST",
-        path="/v1/chat/completions",
-        handle=chat_completions,
-        dialect=Dialect.OPENAI,
-    ),
-    Endpoint(method="POST", path="/v1/completions", handle=completions, dialect=Dialect.OPENAI),
-    Endpoint(method="GET", path="/v1/models", handle=list_models, dialect=Dialect.OPENAI),
-    Endpoint(method="GET", path="/v1/models/{name}", handle=show_model, dialect=Dialect.OPENAI),
+ENDPOINTS = tuple(
+    Endpoint(method=method, path=path, handle=handle, dialect=OPENAI)
+    for method, path, handle in (
+        ("POST", "/v1/chat/completions", chat_completions),
+        ("POST", "/v1/completions", completions),
+        ("GET", "/v1/models", list_models),
+        ("GET", "/v1/models/{name}", show_model),
+    )
 )

@@ -1,0 +1,93 @@
+"""Errors in the shapes that GitLab reads.
+
+A wrong token is told under ``error``; a missing permission, a path that is not there and a failed
+model of the prompt endpoints as a sentence under ``detail``, since GitLab shows these sentences;
+anything else as a list under ``detail``, of which GitLab shows the first ``msg``.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+
+from inhouse.server.dialect import Dialect
+from inhouse.server.errors import Problem
+from inhouse.server.exchange import Exchange
+
+FAILED = "Inference failed"
+BUSY = "Too many requests. Please try again later."
+MISDIRECTED = 421
+"""What the prompt endpoints answer where the model's server failed."""
+
+_HEADERS = ((b"access-control-allow-origin", b"*"),)
+
+
+def refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
+    """Return status and body of an error for the endpoints of code and conversations."""
+    if found.status == 429:
+        return 429, _listed(f"{BUSY} {found.message}", found, trace_id)
+    if found.upstream is not None or found.code == "model_not_found":
+        return 503, _listed(f"{FAILED}: {found.message}", found, trace_id)
+    return _refusal(found, trace_id)
+
+
+def prompt_refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
+    """Return status and body of an error for the prompt endpoints."""
+    upstream = 404 if found.code == "model_not_found" else found.upstream
+    if upstream is not None:
+        return MISDIRECTED, sentence(f"{upstream}: {_phrase(upstream)} - {found.message}")
+    return refusal(found, trace_id)
+
+
+def sentence(detail: str) -> bytes:
+    """Return the body of an error that is one sentence."""
+    return msgspec.json.encode({"detail": detail})
+
+
+async def refuse(exchange: Exchange, error: Exception, status: int, detail: str) -> None:
+    """Answer with an error that has a status of its own here."""
+    exchange.recording.fail(error, status)
+    await exchange.answer(sentence(detail), status=status)
+
+
+def _refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
+    match found.status:
+        case 401:
+            return 401, msgspec.json.encode({"error": found.message})
+        case 403:
+            return 403, sentence(found.message)
+        case 404 | 405 if found.code in ("unknown_path", "method_not_allowed"):
+            return found.status, sentence(_phrase(found.status))
+        case 404:
+            return 404, sentence(found.message)
+        case 400:
+            return 422, _listed(found.message, found, trace_id)
+        case status:
+            return status, _listed(found.message, found, trace_id)
+
+
+def _listed(message: str, found: Problem, trace_id: str) -> bytes:
+    place = ["body", *found.param.split(".")] if found.param else ["body"]
+    entry = {"type": found.code, "loc": place, "msg": message}
+    return msgspec.json.encode({"detail": [entry], "trace_id": trace_id})
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+GITLAB = Dialect(
+    name="gitlab", refusal=refusal, late=None, timed=True, shared=True, headers=_HEADERS
+)
+GITLAB_PROMPTS = Dialect(
+    name="gitlab-prompts",
+    refusal=prompt_refusal,
+    late=None,
+    timed=True,
+    shared=True,
+    headers=_HEADERS,
+)
