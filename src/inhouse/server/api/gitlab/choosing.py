@@ -9,7 +9,7 @@ from inhouse.server.api.gitlab.door import Visitor
 from inhouse.server.exchange import Exchange
 
 
-def target(
+async def target(
     exchange: Exchange, visitor: Visitor, requested: RequestedModel | None, feature: Feature
 ) -> Target:
     """Return what answers a request for `feature`, and note it with its warnings.
