@@ -7,6 +7,7 @@ import asyncio
 import json
 import ssl
 from collections import deque
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from tests.fakes.http import Exchange, Handler, Server
@@ -103,6 +104,41 @@ class FakeOpenAI(Server):
         """Return the bodies of all requests for answers, oldest first."""
         return [each.json for each in self.requests if each.target.endswith("completions")]
 
+    def saying(
+        self,
+        choices: list[list[str]],
+        finish_reason: str | None,
+        usage: dict[str, int] | None = None,
+    ) -> Handler:
+        """Return a handler that says these pieces of each choice, streamed where asked to stream.
+
+        Without a finish reason, the stream breaks off behind the pieces.
+        """
+
+        async def say(exchange: Exchange) -> None:
+            chat = exchange.request.target.endswith("/chat/completions")
+            if not exchange.request.json.get("stream"):
+                await self._whole(exchange, choices, finish_reason, usage, chat=chat)
+                return
+            await exchange.send(STREAM_HEAD)
+            for pieces in zip_longest(*choices):
+                for index, piece in enumerate(pieces):
+                    if piece is not None:
+                        said = {"content": piece} if chat else piece
+                        await self._send(exchange, self._chunk(said, chat, index=index))
+            if finish_reason is None:
+                exchange.close()
+                await exchange.hang()
+            for index in range(len(choices)):
+                await self._send(
+                    exchange, self._chunk({} if chat else "", chat, finish_reason, index)
+                )
+            if usage is not None:
+                await self._send(exchange, {"id": "x", "choices": [], "usage": usage})
+            await exchange.send(sse(b"[DONE]") + b"0\r\n\r\n")
+
+        return say
+
     async def settled(self) -> int:
         """Wait until nothing runs; return the tokens generated since the start."""
         await self.until(lambda: not self.busy)
@@ -136,7 +172,7 @@ class FakeOpenAI(Server):
         words, finish_reason = words_of(body)
         usage = {"prompt_tokens": prompt_tokens_of(body), "completion_tokens": len(words)}
         if not body.get("stream"):
-            await self._whole(exchange, "".join(words), finish_reason, usage, chat=chat)
+            await self._whole(exchange, [words], finish_reason, usage, chat=chat)
             return
         self.busy += 1
         try:
@@ -173,23 +209,36 @@ class FakeOpenAI(Server):
             yield {"id": "x", "choices": [], "usage": usage}
         yield b"[DONE]"
 
-    def _chunk(self, said: Any, chat: bool, finish_reason: str | None = None) -> dict[str, Any]:
-        choice = {"index": 0, "finish_reason": finish_reason, "logprobs": None}
+    def _chunk(
+        self, said: Any, chat: bool, finish_reason: str | None = None, index: int = 0
+    ) -> dict[str, Any]:
+        choice = {"index": index, "finish_reason": finish_reason, "logprobs": None}
         choice |= dict(self.dialect.extra) | {"delta" if chat else "text": said}
         return {"id": "x", "model": self.model, "choices": [choice]}
+
+    async def _send(self, exchange: Exchange, event: dict[str, Any]) -> None:
+        await exchange.send(sse(json.dumps(event).encode(), self.dialect.space))
 
     async def _whole(
         self,
         exchange: Exchange,
-        text: str,
-        finish_reason: str,
-        usage: dict[str, int],
+        choices: list[list[str]],
+        finish_reason: str | None,
+        usage: dict[str, int] | None,
         *,
         chat: bool,
     ) -> None:
-        said = {"role": "assistant", "content": text} if chat else text
-        choice = {"index": 0, "message" if chat else "text": said, "finish_reason": finish_reason}
-        await self.reply(exchange, {"id": "x", "choices": [choice], "usage": usage})
+        name = "message" if chat else "text"
+        texts = ("".join(pieces) for pieces in choices)
+        said = [
+            {
+                "index": index,
+                name: {"role": "assistant", "content": text} if chat else text,
+                "finish_reason": finish_reason,
+            }
+            for index, text in enumerate(texts)
+        ]
+        await self.reply(exchange, {"id": "x", "choices": said, "usage": usage})
 
     def _fault(self, body: dict[str, Any], *, chat: bool) -> tuple[int, str, str] | None:
         for name in sorted(self.unsupported & body.keys()):

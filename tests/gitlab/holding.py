@@ -1,0 +1,133 @@
+"""Holds what came of a case against what it expects, and says in words what differs."""
+
+import json
+from typing import Any, cast
+
+import jsonschema_rs
+import msgspec
+from msgspec import UNSET
+
+from inhouse.core.trace import Trace
+from inhouse.wire import sse
+from tests.gitlab.case import Answer, Event, Expected, Seen
+
+
+def differences(expected: Expected, answer: Answer, trace: Trace | None) -> list[str]:
+    """Return what is other than it must be, in words."""
+    found: list[str] = []
+    if answer.status != expected.status:
+        found.append(f"The status is {answer.status}, not {expected.status}.")
+    if answer.cut != expected.cut:
+        found.append("The answer is cut." if answer.cut else "The answer is not cut.")
+    for name, value in expected.headers.items():
+        if answer.headers.get(name) != value:
+            found.append(f"The header {name} is {answer.headers.get(name)!r}, not {value!r}.")
+    try:
+        found.extend(_body(expected, answer.body))
+    except ValueError as error:
+        found.append(f"The body cannot be read: {error}")
+    return found + _traced(expected.trace, trace)
+
+
+def _body(expected: Expected, body: bytes) -> list[str]:
+    found: list[str] = []
+    if expected.text is not UNSET and body.decode() != expected.text:
+        found.append(f"The text is {body.decode()!r}, not {expected.text!r}.")
+    if expected.body is not UNSET and json.loads(body) != expected.body:
+        found.append(f"The body is not {expected.body!r}.")
+    if expected.schema is not UNSET:
+        found.extend(_invalid(expected.schema, json.loads(body), "The body"))
+    if expected.lines is not UNSET:
+        lines = [json.loads(line) for line in body.splitlines()]
+        if lines != expected.lines or not body.endswith(b"\n"):
+            found.append(f"The lines are {lines!r}, not {expected.lines!r}, each with its end.")
+    if expected.events is not UNSET:
+        found.extend(_events(expected.events, body))
+    return found
+
+
+def _events(expected: list[Event], body: bytes) -> list[str]:
+    events = frames(body)
+    names = [name for name, _ in events]
+    if names != [each.event for each in expected]:
+        return [f"The events are {names}, not {[each.event for each in expected]}."]
+    found: list[str] = []
+    for wanted, (name, data) in zip(expected, events, strict=True):
+        if wanted.data is not UNSET and data != wanted.data:
+            found.append(f"The data of {name} is {data!r}, not {wanted.data!r}.")
+        if wanted.schema is not UNSET:
+            found.extend(_invalid(wanted.schema, data, f"The data of {name}"))
+    return found
+
+
+def frames(body: bytes) -> list[tuple[str, Any]]:
+    """Return name and data of each event of a stream of SSE; comments count for nothing."""
+    found: list[tuple[str, Any]] = []
+    for frame in body.replace(b"\r\n", b"\n").split(b"\n\n"):
+        fields = [line.partition(b":") for line in frame.split(b"\n")]
+        name = [value.strip().decode() for field, _, value in fields if field == b"event"]
+        data = sse.Decoder().feed(frame + b"\n\n")
+        if name or data:
+            found.append((name[0] if name else "message", json.loads(data[0]) if data else None))
+    return found
+
+
+def _invalid(schema: object, value: object, what: str) -> list[str]:
+    errors = jsonschema_rs.validator_for(cast("dict[str, Any]", schema)).iter_errors(value)
+    return [f"{what} at {'/'.join(map(str, e.instance_path)) or '.'}: {e.message}" for e in errors]
+
+
+def _traced(expected: dict[str, Any], trace: Trace | None) -> list[str]:
+    if not expected:
+        return []
+    if trace is None:
+        return ["There is no trace."]
+    found: list[str] = []
+    for name, value in expected.items():
+        actual = getattr(trace, name)
+        if name == "warnings":
+            fits = len(actual) == len(value) and all(map(str.__contains__, actual, value))
+        else:
+            fits = msgspec.to_builtins(actual) == value
+        if not fits:
+            found.append(f"The trace's {name} is {actual!r}, not {value!r}.")
+    return found
+
+
+def upstream_differences(expected: Expected, seen: list[dict[str, Any]], asked: int) -> list[str]:
+    wanted = [Seen()] * asked if expected.upstream is UNSET else expected.upstream
+    if len(seen) != len(wanted):
+        return [f"The upstream was asked {len(seen)} times, not {len(wanted)}."]
+    found: list[str] = []
+    for each, request in zip(wanted, seen, strict=True):
+        found.extend(_seen(each, request))
+    return found
+
+
+def _seen(expected: Seen, request: dict[str, Any]) -> list[str]:
+    text = "\n".join(_texts(request["body"]))
+    found = [
+        f"The upstream did not see {part!r}." for part in expected.contains if part not in text
+    ]
+    found += [f"The upstream saw {part!r}." for part in expected.lacks if part in text]
+    if expected.path is not UNSET and request["path"] != expected.path:
+        found.append(f"The upstream was asked at {request['path']}, not {expected.path}.")
+    for where, values in (("field", expected.fields), ("header", expected.headers)):
+        actual = request["body"] if where == "field" else request["headers"]
+        for name, value in values.items():
+            if actual.get(name.lower() if where == "header" else name) != value:
+                found.append(
+                    f"The upstream's {where} {name} is {actual.get(name)!r}, not {value!r}."
+                )
+    return found
+
+
+def _texts(value: object) -> list[str]:
+    """Return all texts in a JSON value."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        value = list(cast("dict[str, object]", value).values())
+    if isinstance(value, list):
+        return [text for each in cast("list[object]", value) for text in _texts(each)]
+    return []
