@@ -9,6 +9,7 @@ from inhouse.config.document import Document
 from inhouse.config.environment import expanded
 from inhouse.config.secrets import Secrets
 from inhouse.config.shape import GitLab, GitLabConfig, GitLabInstance, Issuer
+from inhouse.core.allowing import Allowed
 
 DOCS = "gitlab-docs.db"
 
@@ -16,6 +17,10 @@ DOCS = "gitlab-docs.db"
 def read(document: Document, secrets: Secrets, environ: Mapping[str, str], state: Path) -> GitLab:
     """Decode the section and follow its references; raises `ConfigError`."""
     section = document.section("gitlab", GitLabConfig)
+    try:
+        Allowed(section.allowed_endpoints)
+    except ValueError as error:
+        document.fault("[gitlab]", f"allowed_endpoints: {error}")
     docs = document.folder / expanded(section.docs, environ) if section.docs else state / DOCS
     return GitLab(
         models=section.models,

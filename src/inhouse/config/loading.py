@@ -8,15 +8,17 @@ from typing import Any
 
 import msgspec
 
-from inhouse.config import entries, gitlab
+from inhouse.config import aigw, entries, gitlab, values
 from inhouse.config.document import Document
 from inhouse.config.environment import (
+    authorities,
     cache_folder,
     config_folder,
     environment,
     expanded,
     platform,
     proxies,
+    slips,
     state_folder,
 )
 from inhouse.config.secrets import Secrets
@@ -56,6 +58,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     state = state_folder(environ)
     server = _server(document, environ)
     store = _store(document, secrets, environ, state)
+    asked = gitlab.read(document, secrets, environ, state)
+    declared = entries.read(document, secrets, declared=True)
+    followed = frozenset(secrets.followed)
     return Config(
         path=document.file,
         server=server,
@@ -63,13 +68,15 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         store=store,
         log=_log(document, environ),
         egress=_egress(document),
-        gitlab=gitlab.read(document, secrets, environ, state),
+        gitlab=asked,
         families=_folder(document, environ),
-        declared=entries.read(document, secrets, declared=True),
+        declared=declared,
         secret_key=_secret_key(environ),
         key_file=Path(store.key_file),
         proxies=proxies(environ),
         platform=platform(environ),
+        authorities=authorities(environ),
+        remarks=(*slips(environ, followed), *aigw.remarks(environ, asked, followed)),
         client=_client(server, environ),
         config_folder=config_folder(environ),
         cache_folder=cache_folder(environ),
@@ -133,10 +140,10 @@ def _document(path: Path | None, environ: Mapping[str, str]) -> Document:
         places = (Path.cwd(), config_folder(environ), SYSTEM_FOLDER)
         path = next((each / FILE for each in places if (each / FILE).is_file()), None)
     if path is None:
-        return Document(None, {})
+        return Document(None, aigw.merged({}, environ))
     document = Document.read(path.absolute())
     document.allow(SECTIONS)
-    return document
+    return Document(document.file, aigw.merged(document.tables, environ))
 
 
 def _server(document: Document, environ: Mapping[str, str]) -> ServerConfig:
@@ -145,23 +152,18 @@ def _server(document: Document, environ: Mapping[str, str]) -> ServerConfig:
     if host := environ.get("INHOUSE_HOST"):
         changes["host"] = host
     if port := environ.get("INHOUSE_PORT"):
-        if not port.isdecimal() or int(port) > 65535:
-            raise ConfigError(f"INHOUSE_PORT: expected a port from 0 to 65535, got '{port}'")
-        changes["port"] = int(port)
+        changes["port"] = values.port("INHOUSE_PORT", port)
     return msgspec.structs.replace(server, **changes)
 
 
 def _log(document: Document, environ: Mapping[str, str]) -> LogConfig:
     log = document.section("log", LogConfig)
-    level = environ.get("INHOUSE_LOG_LEVEL", "").lower()
-    if not level:
-        return log
-    try:
-        return msgspec.convert({"level": level, "format": log.format}, LogConfig)
-    except msgspec.ValidationError:
-        raise ConfigError(
-            f"INHOUSE_LOG_LEVEL: expected one of debug, info, warning, error, got '{level}'"
-        ) from None
+    if log.file:
+        file = document.folder / expanded(log.file, environ)
+        log = msgspec.structs.replace(log, file=str(file))
+    if level := environ.get("INHOUSE_LOG_LEVEL", ""):
+        log = msgspec.structs.replace(log, level=values.level("INHOUSE_LOG_LEVEL", level))
+    return log
 
 
 def _egress(document: Document) -> EgressConfig:
@@ -231,4 +233,5 @@ def _client(server: ServerConfig, environ: Mapping[str, str]) -> Client:
         url=(environ.get("INHOUSE_URL") or default).rstrip("/"),
         api_key=Secret(environ.get("INHOUSE_API_KEY", "").strip()),
         proxies=proxies(environ),
+        authorities=authorities(environ),
     )

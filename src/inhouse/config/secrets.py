@@ -19,6 +19,8 @@ class Secrets:
         """Keep where messages point, and where variables are looked up."""
         self._document = document
         self._environ = environ
+        self.followed: set[str] = set()
+        """The variables that were referred to."""
 
     def resolve(self, reference: str, where: str) -> Secret:
         """Return the secret; raises `ConfigError` naming variable or file, never a value."""
@@ -30,6 +32,7 @@ class Secrets:
         return Secret(reference)
 
     def _variable(self, name: str, where: str) -> Secret:
+        self.followed.add(name)
         value = self._environ.get(name, "")
         if not value:
             self._document.fault(

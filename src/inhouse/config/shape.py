@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from inhouse.config.environment import Remark
 from inhouse.config.listed import DeploymentEntry, KeyEntry, RouteEntry, TeamEntry
 from inhouse.core.catalog import Declared
 from inhouse.core.secret import Secret
@@ -87,6 +88,13 @@ class LogConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["json", "console", "auto"],
         Meta(description="`auto` is `console` at a terminal and `json` elsewhere."),
     ] = "auto"
+    file: Annotated[
+        str,
+        Meta(
+            description="A file that gets every line too; it may be moved away at any time. Empty:"
+            " standard error alone."
+        ),
+    ] = ""
 
 
 class EgressConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -253,6 +261,7 @@ class Client(Struct, frozen=True, kw_only=True):
     url: str
     api_key: Secret
     proxies: dict[str, str] = field(default_factory=dict[str, str])
+    authorities: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         # Proxy variables may hold passwords.
@@ -265,7 +274,8 @@ class Config(Struct, frozen=True, kw_only=True):
     `path` is the file that was read, None where there is none. `families` is a folder.
     `secret_key` seals upstream keys; where it is None, `key_file` does. `proxies` are the
     environment's proxy variables in lower case, `platform` those by which a platform tells who we
-    are. The three folders are inhouse's own under XDG's.
+    are, `authorities` the PEM files that are trusted whoever is asked, `remarks` what is to be said
+    of variables. The three folders are inhouse's own under XDG's.
     """
 
     path: Path | None
@@ -281,6 +291,8 @@ class Config(Struct, frozen=True, kw_only=True):
     key_file: Path
     proxies: dict[str, str]
     platform: dict[str, str]
+    authorities: tuple[str, ...]
+    remarks: tuple[Remark, ...]
     client: Client
     config_folder: Path
     cache_folder: Path
