@@ -218,7 +218,7 @@ repository = { file = "<|file|>{path}\\n", current = true, source = "here" }
     assert above.prompt == Text("<|file|>< |p|>/x.py\n<|p|>a<|s|>b<|m|>")
     inside = headed.replace("current = true", "current = true, inside = true")
     heading = render_completion(request, read("headed.toml", inside)[0], BUDGET)
-    assert heading.prompt == Text("<|p|><|file|>< |p|>/x.py\na<|s|>b<|m|>")
+    assert heading.prompt == Text("<|file|><|p|>< |p|>/x.py\na<|s|>b<|m|>")
 
 
 @pytest.mark.parametrize(

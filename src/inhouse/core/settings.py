@@ -22,6 +22,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     completion_suffix_tokens: Annotated[
         Tokens, Meta(description="Code behind the cursor that a completion prompt may hold.")
     ] = 512
+    completion_context_tokens: Annotated[
+        Annotated[int, Meta(ge=0, le=1_000_000)],
+        Meta(
+            description="Code from other files that a prompt may hold beside the cursor's; 0: none."
+        ),
+    ] = 1024
     completion_max_tokens: Annotated[
         Tokens, Meta(description="Longest completion where the caller names no limit.")
     ] = 128

@@ -95,13 +95,14 @@ class Sentinels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Repository(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The form of a prompt with several files; ``{name}`` and ``{path}`` stand for what they say.
 
-    `start` opens the prompt, `file` is each file's header. The header of the current file stands
-    above the hole, or heads the prefix where it goes `inside`; `current` wants it even where the
-    file is alone.
+    `start` opens the prompt, `file` is each file's header, `end` stands behind the last line of
+    each other file. The header of the current file stands above the hole, or heads the prefix where
+    it goes `inside`, without its special token; `current` wants it even where the file is alone.
     """
 
     start: str = ""
     file: Annotated[str, Meta(min_length=1)]
+    end: str = "\n"
     current: bool = False
     inside: bool = False
     source: Source

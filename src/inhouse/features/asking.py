@@ -214,6 +214,7 @@ class Asking:
             window=window,
             prefix_tokens=settings.completion_prefix_tokens,
             suffix_tokens=settings.completion_suffix_tokens,
+            context_tokens=settings.completion_context_tokens,
             # A tiny window is shared with the prompt; what is asked for is a wish.
             output_tokens=min(output_tokens, max(1, window // 2)),
         )

@@ -27,7 +27,7 @@ def filling(request: CompletionRequest) -> Shaper:
     The caller's stop sequences are about the code, so they are watched behind everything else.
     """
     where = place(request.prefix, request.path, request.language)
-    word = marker(request.prefix, request.suffix, "", request.path, request.language)
+    word = marker(request)
     judge: Judge = InText(where) if where.text else InCode(where)
 
     def inner() -> Shaper:

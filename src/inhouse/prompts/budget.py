@@ -23,6 +23,7 @@ class Budget(Struct, frozen=True, kw_only=True):
     prefix_tokens: Tokens
     suffix_tokens: Tokens
     output_tokens: Annotated[int, Meta(ge=1)]
+    context_tokens: Tokens = 0
     characters_per_token: float = 3.2
 
     def reserve(self, wanted: int | None) -> int:

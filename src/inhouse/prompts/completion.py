@@ -9,7 +9,7 @@ import msgspec
 from inhouse.core.prompt import Fim, Messages, Text
 from inhouse.core.requests import CompletionRequest
 from inhouse.families import CompletionMode, Family
-from inhouse.prompts import raw
+from inhouse.prompts import raw, snippets
 from inhouse.prompts.budget import Budget, cut, size
 from inhouse.prompts.conversation import asked
 from inhouse.prompts.hole import hole
@@ -37,25 +37,29 @@ def _fim(request: CompletionRequest, family: Family, budget: Budget) -> Rendered
     above = raw.header(family, request.path)
     fixed = size(raw.with_header(family, above, "", ""))
     code = hole(request.prefix, request.suffix, family, budget, request.params.max_tokens, fixed)
+    form = snippets.in_text(family, request.path, request.language)
+    files = snippets.beside(request, code, family, budget, fixed, form)
     return rendered(
-        Text(raw.with_header(family, above, code.prefix, code.suffix)),
+        Text(raw.with_header(family, files.text or above, code.prefix, code.suffix)),
         request.params,
         budget,
         family.sampling.completion,
-        stop=family.stop,
-        disarmed=code.disarmed,
+        stop=(*family.stop, *files.stop),
+        disarmed=(*files.disarmed, *code.disarmed),
     )
 
 
 def _text(request: CompletionRequest, family: Family, budget: Budget) -> Rendered:
     code = hole(request.prefix, "", family, budget, request.params.max_tokens, 0)
+    form = snippets.in_text(family, request.path, request.language)
+    files = snippets.beside(request, code, family, budget, 0, form)
     return rendered(
-        Text(code.prefix),
+        Text(files.text + code.prefix),
         request.params,
         budget,
         family.sampling.completion,
-        stop=family.stop,
-        disarmed=code.disarmed,
+        stop=(*family.stop, *files.stop),
+        disarmed=(*files.disarmed, *code.disarmed),
     )
 
 

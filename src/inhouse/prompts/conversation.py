@@ -13,6 +13,7 @@ from inhouse.prompts.budget import Budget, head, size
 from inhouse.prompts.file import about, line
 from inhouse.prompts.hole import hole, marker
 from inhouse.prompts.rendered import MESSAGE_TOKENS
+from inhouse.prompts.snippets import beside, in_words
 from inhouse.prompts.special import disarm, found
 from inhouse.prompts.templates import messages
 
@@ -33,9 +34,8 @@ def asked(
 ) -> Question:
     """Render a template about the hole; an instruction comes first, the code takes what is left."""
     wanted = request.params.max_tokens
-    word = marker(request.prefix, request.suffix, instruction, request.path, request.language)
     values = {
-        "marker": word,
+        "marker": marker(request),
         "about": about(line(request.path), line(request.language)),
         "instruction": instruction,
     }
@@ -45,10 +45,11 @@ def asked(
     values["instruction"] = head(values["instruction"], max(0, budget.room(wanted) - bare))
     fixed = _fixed(template, values, budget)
     code = hole(request.prefix, request.suffix, family, budget, wanted, fixed)
-    values |= {"before": code.prefix, "after": code.suffix}
+    files = beside(request, code, family, budget, fixed, in_words())
+    values |= {"snippets": files.text, "before": code.prefix, "after": code.suffix}
     return Question(
         messages=fold(messages(template, values), family),
-        disarmed=tuple(dict.fromkeys((*hidden, *code.disarmed))),
+        disarmed=(*hidden, *files.disarmed, *code.disarmed),
     )
 
 
@@ -71,6 +72,6 @@ def joined(text: str, content: str | list[dict[str, Any]] | None) -> str | list[
 
 def _fixed(template: str, values: dict[str, str], budget: Budget) -> int:
     """Return the bytes that the rendered template takes without any code."""
-    empty = messages(template, values | {"before": "", "after": ""})
+    empty = messages(template, values | {"snippets": "", "before": "", "after": ""})
     texts = sum(size(each.content) for each in empty if isinstance(each.content, str))
     return texts + budget.bytes(MESSAGE_TOKENS * len(empty)) + len(empty)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
 COMMENTS = {
@@ -34,6 +35,13 @@ def line_comment(path: str, language: str) -> str:
     """Return what opens a line comment in the file's language; ``//`` where it is unknown."""
     name = PurePosixPath(path).name.lower()
     return MARKERS.get(language.lower() or name.rpartition(".")[2], "//")
+
+
+def fenced(text: str) -> str:
+    """Return `text` as a fenced block, with a fence that is longer than any inside."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}\n\n"
 
 
 def line(text: str) -> str:

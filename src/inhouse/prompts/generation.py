@@ -8,7 +8,7 @@ from inhouse.core.prompt import Messages, Text
 from inhouse.core.requests import GenerationRequest
 from inhouse.errors import InvalidValueError
 from inhouse.families import Family, GenerationMode
-from inhouse.prompts import raw
+from inhouse.prompts import raw, snippets
 from inhouse.prompts.budget import Budget, head, size
 from inhouse.prompts.conversation import asked
 from inhouse.prompts.file import comment
@@ -17,10 +17,13 @@ from inhouse.prompts.rendered import Rendered, rendered
 from inhouse.prompts.special import disarm, found
 
 TEMPLATE = "generation-1"
+TEMPLATE_WITHOUT_WORDS = "generation-above-1"
 
 
 def render_generation(request: GenerationRequest, family: Family, budget: Budget) -> Rendered:
     """Render an instruction with the code around the cursor.
+
+    Without one, the comment or the signature before the cursor says what is wanted.
 
     Raises:
         InvalidValueError: the family writes no code from words.
@@ -42,7 +45,8 @@ def render_generation(request: GenerationRequest, family: Family, budget: Budget
 
 
 def _chat(request: GenerationRequest, family: Family, budget: Budget) -> Rendered:
-    question = asked(TEMPLATE, request, request.instruction, family, budget)
+    template = TEMPLATE if request.instruction.strip() else TEMPLATE_WITHOUT_WORDS
+    question = asked(template, request, request.instruction, family, budget)
     return rendered(
         Messages(question.messages),
         request.params,
@@ -60,26 +64,30 @@ def _text(request: GenerationRequest, family: Family, budget: Budget) -> Rendere
     wanted = request.params.max_tokens
     line = request.prefix.rpartition("\n")[2]
     indent = line if not line.strip() else ""
-    remark = comment(request.instruction, request.path, request.language, indent)
+    words = request.instruction if request.instruction.strip() else ""
+    remark = comment(words, request.path, request.language, indent)
     hidden = found(remark, family.tokens)
     above = raw.header(family, request.path)
     empty = size(raw.with_header(family, above, "\n" + indent, ""))
     remark = head(disarm(remark, family.tokens), max(0, budget.room(wanted) - empty))
+    overhead = empty + size(remark)
     code = hole(
         request.prefix.removesuffix(indent),
         request.suffix,
         family,
         budget,
         wanted,
-        empty + size(remark),
+        overhead,
     )
-    joint = "" if not code.prefix or code.prefix.endswith("\n") else "\n"
+    form = snippets.in_text(family, request.path, request.language)
+    files = snippets.beside(request, code, family, budget, overhead, form)
+    joint = "" if not remark or not code.prefix or code.prefix.endswith("\n") else "\n"
     prefix = code.prefix + joint + remark + indent
     return rendered(
-        Text(raw.with_header(family, above, prefix, code.suffix)),
+        Text(raw.with_header(family, files.text or above, prefix, code.suffix)),
         request.params,
         budget,
         family.sampling.generation,
-        stop=family.stop,
-        disarmed=tuple(dict.fromkeys((*hidden, *code.disarmed))),
+        stop=(*family.stop, *files.stop),
+        disarmed=(*hidden, *files.disarmed, *code.disarmed),
     )

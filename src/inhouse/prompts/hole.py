@@ -7,6 +7,7 @@ from itertools import count
 
 from msgspec import Struct
 
+from inhouse.core.requests import CompletionRequest, GenerationRequest
 from inhouse.families import Family
 from inhouse.prompts.budget import Budget, cut
 from inhouse.prompts.special import disarm, found
@@ -38,8 +39,12 @@ def hole(
     return Hole(prefix=before, suffix=after, disarmed=tuple(dict.fromkeys(disarmed)))
 
 
-def marker(*texts: str) -> str:
-    """Return a word for the cursor that stands in none of `texts`."""
+def marker(request: CompletionRequest | GenerationRequest) -> str:
+    """Return a word for the cursor that stands nowhere in the request."""
+    texts = [request.prefix, request.suffix, request.path, request.language]
+    texts += [text for each in request.context for text in (each.name, each.content)]
+    if isinstance(request, GenerationRequest):
+        texts.append(request.instruction)
     return next(word for word in _markers() if not any(word in text for text in texts))
 
 

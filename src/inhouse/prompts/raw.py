@@ -25,10 +25,22 @@ def header(family: Family, path: str) -> str:
 
 
 def with_header(family: Family, above: str, prefix: str, suffix: str) -> str:
-    """Return a FIM prompt with the header at its place: above the hole or heading the prefix."""
+    """Return a FIM prompt with what stands above the code at its place.
+
+    That is above the hole, or heading the prefix; a special token never stands in the prefix.
+    """
     sentinels = family.fim
     if sentinels is None:
         return above + prefix
-    if family.repository is not None and family.repository.inside:
-        return fim(sentinels, above + prefix, suffix)
-    return above + fim(sentinels, prefix, suffix)
+    cut = _end_of_tokens(family, above)
+    return above[:cut] + fim(sentinels, above[cut:] + prefix, suffix)
+
+
+def _end_of_tokens(family: Family, above: str) -> int:
+    form = family.repository
+    if form is None:
+        return 0
+    if not form.inside:
+        return len(above)
+    token = form.file.partition("{path}")[0].strip()
+    return above.rfind(token) + len(token) if token in family.tokens and token in above else 0

@@ -46,7 +46,7 @@ def rendered(
         max_tokens=budget.output(params.max_tokens, tokens(prompt, budget)),
         stop=tuple(dict.fromkeys((*params.stop, *stop))),
     )
-    return Rendered(prompt=prompt, params=filled, disarmed=disarmed)
+    return Rendered(prompt=prompt, params=filled, disarmed=tuple(dict.fromkeys(disarmed)))
 
 
 def sampled(params: Params, sampling: Sampling) -> Params:
