@@ -35,6 +35,7 @@ SECTIONS = {
         "keys": "Callers' API keys: create, list, set, revoke.",
         "settings": "Limits and timeouts: list, set, reset.",
         "families": "What is known of model families: list, show.",
+        "docs": "GitLab's documentation for chat: build, show, search.",
         "apply": "Bring the registry to what a file lists.",
         "revisions": "Every change of the registry: list, show, roll back.",
         "traces": "What was asked, by whom, and how it went.",

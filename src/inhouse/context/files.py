@@ -32,13 +32,17 @@ def read(root: Path, exclude: Sequence[str] = ()) -> Iterator[Document]:
     for path in sorted(set(listed(root))):
         if excluded.match(path) or not names_code(path):
             continue
-        text = _text(root, path)
+        text = read_text(root, path)
         if text is not None and written_by_people(text) and not tables.repeats(text):
             yield Document(path, text)
 
 
-def _text(root: Path, path: str) -> str | None:
-    """Return a file's text as it stands, line ends included; None where it is none of ours."""
+def read_text(root: Path, path: str) -> str | None:
+    """Return a file's text as it stands, line ends included; None where it is none of ours.
+
+    That is one over 1 MiB, not UTF-8, with NUL bytes, unreadable, or a link that leads out of
+    `root`, which must be resolved.
+    """
     try:
         file = (root / path).resolve(strict=True)
         # A file may vanish between listing and reading, and a link may lead anywhere.
