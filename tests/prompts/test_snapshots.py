@@ -247,6 +247,103 @@ def circumference(r):
     )
 
 
+def test_generation_without_an_instruction() -> None:
+    request = GenerationRequest(
+        instruction="",
+        prefix="import math\n\n# the circumference of a circle\n",
+        suffix="\n\nprint(circumference(2))\n",
+        path="shapes/area.py",
+    )
+    assert by_prompt(lambda family: render_generation(request, family, BUDGET)) == snapshot(
+        {
+            """\
+system: You write code inside an editor. The user sends part of a file in which {CURSOR} stands where the cursor is. Write there what the comment, the signature or the name right before the cursor asks for. Answer with the code that replaces {CURSOR}.
+
+Rules:
+- Write code only: no explanation before or behind it, no Markdown, no code fence.
+- Do not repeat what stands before or behind the cursor, the comment included.
+- Keep the file's language, indentation, naming and style, and use what it already defines.
+- Write working code to its end, without placeholders.
+user: File: shapes/area.py
+
+import math
+
+# the circumference of a circle
+{CURSOR}
+
+print(circumference(2))
+
+""": "claude codellama-instruct deepseek-coder deepseek-coder-v2 general gpt granite-code-instruct llama3 llama3.1 qwen-coder",
+            """\
+Text
+<|fim_prefix|>import math
+
+# the circumference of a circle
+<|fim_suffix|>
+
+print(circumference(2))
+<|fim_middle|>\
+""": "codegemma qwen-coder-base",
+            """\
+user: You write code inside an editor. The user sends part of a file in which {CURSOR} stands where the cursor is. Write there what the comment, the signature or the name right before the cursor asks for. Answer with the code that replaces {CURSOR}.
+
+Rules:
+- Write code only: no explanation before or behind it, no Markdown, no code fence.
+- Do not repeat what stands before or behind the cursor, the comment included.
+- Keep the file's language, indentation, naming and style, and use what it already defines.
+- Write working code to its end, without placeholders.
+
+File: shapes/area.py
+
+import math
+
+# the circumference of a circle
+{CURSOR}
+
+print(circumference(2))
+
+""": "codegemma-it codestral mistral mixtral mixtral-8x22b",
+            """\
+Text
+<PRE> import math
+
+# the circumference of a circle
+ <SUF>
+
+print(circumference(2))
+ <MID>\
+""": "codellama",
+            """\
+Text
+<｜fim▁begin｜>import math
+
+# the circumference of a circle
+<｜fim▁hole｜>
+
+print(circumference(2))
+<｜fim▁end｜>\
+""": "deepseek-coder-base deepseek-coder-v2-base",
+            """\
+Text
+<fim_prefix>import math
+
+# the circumference of a circle
+<fim_suffix>
+
+print(circumference(2))
+<fim_middle>\
+""": "granite-code starcoder2",
+            """\
+Text
+import math
+
+# the circumference of a circle
+""": "mistral-text mixtral-8x22b-text mixtral-text",
+            "refused": "repository-index",
+        }
+    )
+
+
 CHAT = ChatRequest(messages=(Message(role="user", content="def f(x): return x"),))
 
 
