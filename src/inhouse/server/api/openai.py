@@ -18,6 +18,7 @@ from inhouse.server.dialect import Dialect
 from inhouse.server.errors import Problem
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
+from inhouse.server.streaming import stream
 from inhouse.wire.openai import answers, inbound
 from inhouse.wire.openai.answers import ChatChunks, CompletionChunks, Identity
 from inhouse.wire.openai.inbound import ChatBody, CompletionBody
@@ -159,27 +160,28 @@ def _generation(body: CompletionBody, params: Params) -> GenerationRequest:
     )
 
 
-async def _stream(
-    exchange: Exchange, deltas: Deltas, encoder: type[Chunks], *, with_usage: bool
-) -> None:
-    """Send the deltas as SSE; the head waits for the first, so that a failure has its status."""
-    async with contextlib.aclosing(deltas):
-        delta = await anext(deltas, NOT_TOLD)
-        chunks = encoder(_identity(exchange))
-        usage: Usage | None = delta.usage
-        finished = delta.finish_reason is not None
-        await exchange.begin_stream(answers.EVENT_STREAM)
-        await exchange.write(chunks.encode(delta))
-        async for delta in deltas:
-            usage = delta.usage or usage
-            finished = finished or delta.finish_reason is not None
-            piece = chunks.encode(delta)
-            if piece:
-                await exchange.write(piece)
-    end = b"" if finished else chunks.encode(NOT_TOLD)
-    if with_usage:
-        end += chunks.usage(usage)
-    await exchange.end(end + answers.DONE)
+class _Events:
+    """A stream in this dialect: its chunks, and what is told behind the last."""
+
+    def __init__(self, chunks: Chunks, *, with_usage: bool) -> None:
+        self._chunks = chunks
+        self._with_usage = with_usage
+        self._usage: Usage | None = None
+        self._finished = False
+
+    def begin(self) -> bytes:
+        return b""
+
+    def encode(self, delta: Delta) -> bytes:
+        self._usage = delta.usage or self._usage
+        self._finished = self._finished or delta.finish_reason is not None
+        return self._chunks.encode(delta)
+
+    def end(self) -> bytes:
+        end = b"" if self._finished else self._chunks.encode(NOT_TOLD)
+        if self._with_usage:
+            end += self._chunks.usage(self._usage)
+        return end + answers.DONE
 
 
 def _noted(exchange: Exchange, body: ChatBody | CompletionBody, extra: dict[str, Any]) -> Params:
@@ -198,7 +200,12 @@ async def _answer(
 ) -> None:
     """Send the answer as the caller wants it: streamed, or joined."""
     if body.stream:
-        await _stream(exchange, deltas, chunks, with_usage=inbound.include_usage(body))
+        await stream(
+            exchange,
+            deltas,
+            lambda: _Events(chunks(_identity(exchange)), with_usage=inbound.include_usage(body)),
+            answers.EVENT_STREAM,
+        )
         return
     async with contextlib.aclosing(deltas):
         answer = await joined(deltas)
