@@ -12,6 +12,7 @@ import inhouse
 from inhouse import config as configuration
 from inhouse.context import files
 from inhouse.core.catalog import ApiKey, Catalog, Deployment, Team, digest
+from inhouse.core.places import parse_peer
 from inhouse.core.ports import Place, Provider, ProviderContext
 from inhouse.core.requests import Caller
 from inhouse.errors import AuthenticationError, ConfigError, InhouseError
@@ -22,6 +23,7 @@ from inhouse.features.chat import Chat
 from inhouse.features.completion import Completion
 from inhouse.features.generation import Generation
 from inhouse.features.superseding import Superseding
+from inhouse.identity import Identity
 from inhouse.providers.loading import Providers
 from inhouse.records.log import Log
 from inhouse.records.metrics import Load, Metrics
@@ -60,6 +62,7 @@ class Gateway:
         self.log = log
         self._catalog = Catalog()
         self._callers: dict[str, Caller] = {}
+        self._named: dict[str, Caller] = {}
         self.probing: set[str] = set()
         """Deployments that are being probed: one probe of each at a time."""
         self._egress = Policy.of(config.egress, config.proxies)
@@ -71,6 +74,14 @@ class Gateway:
                 documents=lambda root, exclude: files.read(Path(root), exclude),
                 egress=self._egress,
             )
+        )
+        self.identity = Identity(
+            config.gitlab,
+            registry.signing_keys,
+            log,
+            egress=self._egress,
+            proxies=config.proxies,
+            peers=frozenset(map(parse_peer, config.egress.peers)),
         )
         self._windows = Windows()
         self._readiness = Readiness(
@@ -120,6 +131,7 @@ class Gateway:
         try:
             log = Log(level=config.log.level, style=config.log.format)
             gateway = cls(config=config, registry=registry, families=families, log=log)
+            await asyncio.to_thread(gateway.identity.check)
             await gateway._check_declared()
             await asyncio.to_thread(registry.apply, config.declared, author="inhouse.toml")
             async with gateway._running():
@@ -144,6 +156,10 @@ class Gateway:
                 "Unknown or revoked API key. An administrator makes one with: inhouse keys create"
             )
         return caller
+
+    def holder(self, name: str) -> Caller | None:
+        """Return who holds the key of that name, None where there is none, or no more."""
+        return self._named.get(name)
 
     async def refresh(self) -> None:
         """Read the registry anew, so that a change holds at once."""
@@ -174,6 +190,7 @@ class Gateway:
     def _take(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._callers = {found: _caller(catalog, key) for found, key in catalog.keys.items()}
+        self._named = {caller.name: caller for caller in self._callers.values()}
         self.standings.keep(catalog.deployments)
         self._egress.register(self._places(catalog))
         self._readiness.watch(catalog.deployments)
@@ -183,6 +200,7 @@ class Gateway:
             # One that cannot work as it is written connects nowhere.
             with contextlib.suppress(InhouseError):
                 yield from self.provider(deployment).endpoints(deployment)
+        yield from self.identity.places()
 
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:
@@ -192,6 +210,7 @@ class Gateway:
                 asyncio.create_task(self._follow(), name="registry follower"),
                 asyncio.create_task(self._prune(), name="trace pruner"),
                 asyncio.create_task(self._recovery.run(), name="recovery"),
+                asyncio.create_task(self.identity.run(), name="keys of GitLab"),
             ]
             try:
                 yield
@@ -202,6 +221,7 @@ class Gateway:
                 await self._readiness.aclose()
                 await self._windows.aclose()
                 await self._quotas.aclose()
+                await self.identity.aclose()
                 await self.providers.aclose()
 
     def _turned(self, standing: Standing) -> None:

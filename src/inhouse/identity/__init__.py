@@ -1,1 +1,9 @@
-"""Who tokens speak for: keys of issuers, claims, and tokens of our own."""
+"""Who may ask in GitLab's name: its tokens, their keys, and tokens of our own."""
+
+from inhouse.identity.claims import Claims
+from inhouse.identity.identity import Identity
+from inhouse.identity.instance import Clock, Instance
+from inhouse.identity.signing import ISSUER, Issued
+from inhouse.identity.tokens import Verified
+
+__all__ = ["ISSUER", "Claims", "Clock", "Identity", "Instance", "Issued", "Verified"]

@@ -28,6 +28,7 @@ from inhouse.store.database import Database
 from inhouse.store.documents import Documents, route_document, team_document
 from inhouse.store.probes import Probes
 from inhouse.store.sealing import Seal
+from inhouse.store.signing import SigningKeys
 from inhouse.store.traces import Traces
 
 KEY_PREFIX = "ihk_"
@@ -48,6 +49,7 @@ class Registry:
         self.traces = Traces(database)
         self.counters = Counters(database)
         self.probes = Probes(database)
+        self.signing_keys = SigningKeys(database, seal)
 
     @classmethod
     def open(cls, url: str, *, secret: Secret | None, key_file: Path) -> Self:

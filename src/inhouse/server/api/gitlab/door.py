@@ -1,32 +1,49 @@
-"""Who asks: a GitLab instance by its token, an editor by one of ours, or the holder of a key."""
+"""Who asks: a GitLab instance by its token, an editor by one of ours, or the holder of a key.
+
+The checks, their order and their words are GitLab's.
+"""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from inhouse.core.catalog import Role, Team
 from inhouse.core.requests import Caller
-from inhouse.errors import ForbiddenError
+from inhouse.errors import AuthenticationError, ForbiddenError
+from inhouse.gateway import Gateway
+from inhouse.identity import Claims, Instance, Verified
 from inhouse.server.exchange import Exchange
 
 USER = b"x-gitlab-global-user-id"
+INSTANCE = b"x-gitlab-instance-id"
+REALM = b"x-gitlab-realm"
+KIND = b"x-gitlab-authentication-type"
+LONGEST_USER = 255
+
+FORBIDDEN = "Forbidden by auth provider"
 
 
 class Visitor(Struct, frozen=True, kw_only=True):
     """An authenticated request's caller.
 
-    `user` is whom it asks for. `scopes` are what GitLab's licence allows; None for one of our own
-    API keys, which may do what its role and models allow. `issued_here` is whether its token is one
-    that we issued to an editor.
+    `user` is whom it asks for. `claims` are those of its token, None for one of our own API keys,
+    which may do what its role and models allow. `issued_here` is whether the token is one that we
+    issued to an editor.
     """
 
     caller: Caller
     user: str = ""
-    scopes: frozenset[str] | None = None
+    claims: Claims | None = None
     issued_here: bool = False
+
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """What GitLab's licence allows; None where it has no say."""
+        return None if self.claims is None else frozenset(self.claims.scopes)
 
     def may(self, *scopes: str) -> bool:
         """Tell whether any of the scopes is there."""
-        return self.scopes is None or not self.scopes.isdisjoint(scopes)
+        return self.claims is None or any(each in self.claims.scopes for each in scopes)
 
     def require(self, *scopes: str, why: str, editors: bool = False) -> None:
         """Raise `ForbiddenError` with the words `why` unless any of the scopes is there.
@@ -39,7 +56,70 @@ class Visitor(Struct, frozen=True, kw_only=True):
 
 async def admit(exchange: Exchange) -> Visitor:
     """Return who asks, and note it; raises `AuthenticationError` with GitLab's words."""
-    caller = exchange.authenticate()
-    user = exchange.headers.get(USER, b"").decode("latin-1")[:255]
-    exchange.recording.user = user
-    return Visitor(caller=caller, user=user)
+    visitor = await _visitor(exchange)
+    recording = exchange.recording
+    recording.caller = visitor.caller.name
+    recording.team = visitor.caller.team
+    recording.user = visitor.user
+    return visitor
+
+
+def text(exchange: Exchange, name: bytes) -> str:
+    """Return a header, empty where it is missing; some clients write ``null`` for nothing."""
+    value = exchange.headers.get(name, b"").decode("latin-1").strip()
+    return "" if value == "null" else value
+
+
+async def _visitor(exchange: Exchange) -> Visitor:
+    user = text(exchange, USER)[:LONGEST_USER]
+    token = _token(exchange)
+    gateway = exchange.gateway
+    try:
+        return Visitor(caller=gateway.authenticate(token), user=user)
+    except AuthenticationError:
+        pass  # no key of ours: most are tokens
+    if text(exchange, KIND) != "oidc":
+        raise AuthenticationError("Invalid authentication token type - only OIDC is supported")
+    verified = await gateway.identity.verify(token)
+    caller = None if verified is None else _caller(gateway, verified)
+    if verified is None or caller is None:
+        raise AuthenticationError(FORBIDDEN)
+    claims, ours = verified.claims, verified.instance is None
+    _compare(exchange, INSTANCE, "X-Gitlab-Instance-Id", claims.gitlab_instance_id)
+    _compare(exchange, REALM, "X-Gitlab-Realm", claims.gitlab_realm)
+    if ours:
+        _compare(exchange, USER, "X-Gitlab-Global-User-Id", claims.sub)
+    return Visitor(caller=caller, user=user, claims=claims, issued_here=ours)
+
+
+def _token(exchange: Exchange) -> str:
+    header = exchange.headers.get(b"authorization")
+    if header is None:
+        raise AuthenticationError("No authorization header presented")
+    scheme, _, token = header.decode("latin-1").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise AuthenticationError("Invalid authorization header")
+    return token
+
+
+def _compare(exchange: Exchange, name: bytes, shown: str, claim: str | None) -> None:
+    """Raise `AuthenticationError` where a header differs from its claim, unless that is empty."""
+    if claim and text(exchange, name) != claim:
+        raise AuthenticationError(f"Header mismatch '{shown}'")
+
+
+def _caller(gateway: Gateway, verified: Verified) -> Caller | None:
+    """Return for whom a token speaks; None where there is no such key or instance any more."""
+    claims = verified.claims
+    instance = verified.instance
+    if instance is None and claims.inhouse_key:
+        return gateway.holder(claims.inhouse_key)
+    if instance is None:
+        instance = gateway.identity.instances.get(claims.inhouse_instance)
+    return None if instance is None else _speaker(gateway, instance)
+
+
+def _speaker(gateway: Gateway, instance: Instance) -> Caller:
+    team = gateway.catalog.teams.get(instance.team) or Team(name=instance.team)
+    return Caller(instance.name, Role.DEVELOPER, team=team.name, team_limits=team.limits)

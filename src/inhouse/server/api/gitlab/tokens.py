@@ -2,6 +2,70 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from inhouse.errors import StoreError
+from inhouse.identity import Issued
+from inhouse.server.api.gitlab.door import INSTANCE, REALM, USER, Visitor, admit, text
+from inhouse.server.api.gitlab.refusals import GITLAB, refuse
+from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
 
-ENDPOINTS: tuple[Endpoint, ...] = ()
+SCOPES = ("complete_code", "ai_gateway_model_provider_proxy")
+"""What editors may do on their own."""
+_OF_SAAS = ("project_id", "namespace_id", "root_namespace_id")
+
+
+async def user_access_token(exchange: Exchange) -> None:
+    """Answer with a token for the user for whom a GitLab asks."""
+    visitor = await admit(exchange)
+    visitor.require(*SCOPES, why="Unauthorized to create user access token")
+    await exchange.body()
+    try:
+        issued = await mint(exchange, visitor)
+    except StoreError as error:
+        exchange.gateway.log.failure("no token for an editor", why=error.message)
+        await refuse(exchange, error, 500, "Failed to generate JWT")
+        return
+    await exchange.answer(
+        msgspec.json.encode({"token": issued.token, "expires_at": issued.expires_at})
+    )
+
+
+async def mint(exchange: Exchange, visitor: Visitor) -> Issued:
+    """Return a token by which an editor speaks for `visitor`; raises `StoreError`.
+
+    It holds for the user, instance and realm that the request's headers name.
+    """
+    realm = text(exchange, REALM)
+    claims: dict[str, object] = {
+        "sub": text(exchange, USER),
+        "gitlab_realm": realm,
+        "gitlab_instance_id": text(exchange, INSTANCE),
+        "scopes": [each for each in SCOPES if visitor.may(each)],
+        **_owner(visitor),
+    }
+    if realm == "self-managed":
+        uid = visitor.claims.gitlab_instance_uid if visitor.claims is not None else None
+        claims["gitlab_instance_uid"] = uid or ""
+    elif realm == "saas":
+        for name in _OF_SAAS:
+            header = f"x-gitlab-{name.replace('_', '-')}".encode()
+            claims[f"gitlab_{name}"] = text(exchange, header)
+    return await exchange.gateway.identity.issue(claims)
+
+
+def _owner(visitor: Visitor) -> dict[str, str]:
+    """Return the claim by which we find again whose limits and models hold for the token."""
+    kind = "inhouse_key" if visitor.claims is None else "inhouse_instance"
+    return {kind: visitor.caller.name}
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/v1/code/user_access_token",
+        handle=user_access_token,
+        dialect=GITLAB,
+    ),
+)
