@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
 import inhouse
 from inhouse import config as configuration
 from inhouse.context import files
+from inhouse.core.allowing import Allowed
 from inhouse.core.catalog import ApiKey, Catalog, Deployment, Team, digest
 from inhouse.core.places import parse_peer
 from inhouse.core.ports import Place, Provider, ProviderContext
@@ -33,7 +34,9 @@ from inhouse.routing.quotas import Quotas
 from inhouse.routing.readiness import Readiness
 from inhouse.routing.recovery import Recovery
 from inhouse.routing.router import Router
+from inhouse.routing.requested import Requested
 from inhouse.routing.standing import Standing, Standings
+from inhouse.routing.single import Singles
 from inhouse.routing.windows import Windows
 from inhouse.store import Registry
 from inhouse.transport import Policy
@@ -93,6 +96,13 @@ class Gateway:
         self.standings = Standings(self._turned)
         self._recovery = Recovery(
             self.provider,
+        self.requested = Requested(
+            Allowed(config.gitlab.allowed_endpoints),
+            families,
+            check=lambda deployment: self.provider(deployment).check(deployment),
+            changed=self._admit,
+        )
+        self.singles = Singles(self.provider)
             self.standings,
             lambda deployment, error: log.defect("defect", error, deployment=deployment.name),
         )
@@ -191,12 +201,17 @@ class Gateway:
         self._catalog = catalog
         self._callers = {found: _caller(catalog, key) for found, key in catalog.keys.items()}
         self._named = {caller.name: caller for caller in self._callers.values()}
-        self.standings.keep(catalog.deployments)
-        self._egress.register(self._places(catalog))
+        self._admit()
         self._readiness.watch(catalog.deployments)
 
-    def _places(self, catalog: Catalog) -> Iterator[Place]:
-        for deployment in catalog.deployments.values():
+    def _admit(self) -> None:
+        """Let connections pass to what is registered, and to what requests have named lately."""
+        deployments = {**self._catalog.deployments, **self.requested.known}
+        self.standings.keep(deployments)
+        self._egress.register(self._places(deployments.values()))
+
+    def _places(self, deployments: Iterable[Deployment]) -> Iterator[Place]:
+        for deployment in deployments:
             # One that cannot work as it is written connects nowhere.
             with contextlib.suppress(InhouseError):
                 yield from self.provider(deployment).endpoints(deployment)

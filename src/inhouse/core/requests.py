@@ -68,12 +68,20 @@ class Snippet(Struct, frozen=True, kw_only=True):
 
 
 class RequestedModel(Struct, frozen=True, kw_only=True):
-    """The model that a request itself names, in the fields of a deployment; empty is not said."""
+    """The model that a request itself names, in the fields of a deployment; empty is not said.
+
+    `prefix` is what the request writes before each field's name.
+    """
 
     family: str = ""
     identifier: str = ""
     endpoint: str = ""
     api_key: Secret = field(default_factory=Secret)
+    prefix: str = "model_metadata."
+
+    def named(self, field: str) -> str:
+        """Return a field's name, as the request writes it."""
+        return self.prefix + field
 
 
 class CompletionRequest(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,10 @@ from inhouse.core.catalog import Deployment
 Made = TypeVar("Made")
 
 
+KEPT = 1024
+"""Deployments at most; what was made first goes first. Requests may name ever new ones."""
+
+
 class Known(Generic[Made]):
     """One object a deployment, made when it is first asked for and anew when it has changed."""
 
@@ -26,6 +30,8 @@ class Known(Generic[Made]):
             return known[1]
         self._made.pop(deployment.name, None)
         made = self._make(deployment)
+        if len(self._made) >= KEPT:
+            del self._made[next(iter(self._made))]
         self._made[deployment.name] = (deployment, made)
         return made
 

@@ -25,6 +25,10 @@ LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60,
 """Seconds: from an index's answer to a long chat."""
 
 
+REQUESTED = "(requested)"
+"""Stands for all deployments that requests themselves name, of which there are ever new ones."""
+
+
 class Load(Struct, frozen=True):
     """The requests that run at a deployment and wait for it, and whether it is left alone."""
 
@@ -45,11 +49,23 @@ class _Deployments(Collector):
         running = _gauge("running", "Requests that run at a deployment.")
         waiting = _gauge("waiting", "Requests that wait for their turn at a deployment.")
         resting = _gauge("resting", "1 while a deployment is left alone since it failed, else 0.")
-        for each in self._read():
-            running.add_metric([each.deployment], each.running)
-            waiting.add_metric([each.deployment], each.waiting)
-            resting.add_metric([each.deployment], each.resting)
+        for name, loads in _by_label(self._read()).items():
+            running.add_metric([name], sum(each.running for each in loads))
+            waiting.add_metric([name], sum(each.waiting for each in loads))
+            resting.add_metric([name], any(each.resting for each in loads))
         yield from (running, waiting, resting)
+
+
+def _label(deployment: str) -> str:
+    # Names that are registered hold no slash.
+    return REQUESTED if "/" in deployment else deployment
+
+
+def _by_label(loads: Iterable[Load]) -> dict[str, list[Load]]:
+    found: dict[str, list[Load]] = {}
+    for each in loads:
+        found.setdefault(_label(each.deployment), []).append(each)
+    return found
 
 
 def _gauge(name: str, text: str) -> GaugeMetricFamily:
@@ -144,7 +160,8 @@ class Metrics:
 
     def observe(self, trace: Trace) -> None:
         """Count one ended request."""
-        answered = trace.deployments[-1] if trace.deployments else ""
+        tried = tuple(map(_label, trace.deployments))
+        answered = tried[-1] if tried else ""
         self._requests(
             trace.endpoint, trace.feature, answered, trace.outcome.value, str(trace.status)
         ).inc()
@@ -156,11 +173,11 @@ class Metrics:
             self._tokens(answered, "completion").inc(trace.completion_tokens)
         if trace.error:
             self._errors(trace.error).inc()
-        for given_up, following in pairwise(trace.deployments):
+        for given_up, following in pairwise(tried):
             # One that is asked once more, with less text say, has not been given up.
             if given_up != following:
                 self._fallbacks(given_up).inc()
-        for deployment, failure in zip(trace.deployments, trace.failures, strict=False):
+        for deployment, failure in zip(tried, trace.failures, strict=False):
             if failure:
                 self._failures(deployment, failure).inc()
 

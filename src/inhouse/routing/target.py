@@ -42,17 +42,7 @@ def resolve(
         UnknownModelError: there is no such model, or nothing serves the feature.
 
     """
-    if caller.role is Role.AUDITOR:
-        raise ForbiddenError(
-            "The key of an auditor reads the registry; it may not ask models."
-            " Use a developer's key."
-        )
-    if not caller.may_use(model):
-        raise ForbiddenError(
-            f"The key '{caller.name}' may not use the model '{model[:100]}'; it may use:"
-            f" {', '.join(caller.models)}.",
-            param="model",
-        )
+    _check(model, caller)
     deadlines = deadlines or DeadlineOverrides()
     deployment = catalog.deployments.get(model)
     if deployment is not None:
@@ -78,10 +68,54 @@ def resolve(
     )
 
 
+def named(
+    catalog: Catalog,
+    deployment: Deployment,
+    caller: Caller,
+    feature: Feature,
+    deadlines: DeadlineOverrides,
+) -> Target:
+    """Return the target of a request for `feature` that itself names a model.
+
+    Raises:
+        ForbiddenError: the caller's key does not allow the model; for one that is not registered,
+            the feature.
+        UnknownModelError: the feature is disabled.
+
+    """
+    known = deployment.name in catalog.deployments
+    _check(deployment.name if known else feature.value, caller)
+    route = catalog.route(feature, caller.team)
+    if route is not None and route.disabled:
+        catalog.serving(feature, caller.team)
+    return Target(
+        model=deployment.name,
+        feature=feature,
+        deployments=(deployment,),
+        caller=caller,
+        deadlines=deadlines,
+    )
+
+
 def usable(catalog: Catalog, caller: Caller) -> list[str]:
     """Return the model names that the caller may ask for: features that are served, deployments."""
     features = [each.value for each in Feature if _is_served(catalog, each, caller.team)]
     return [name for name in [*features, *sorted(catalog.deployments)] if caller.may_use(name)]
+
+
+def _check(model: str, caller: Caller) -> None:
+    """Raise `ForbiddenError` where the caller's key does not allow the model, or models at all."""
+    if caller.role is Role.AUDITOR:
+        raise ForbiddenError(
+            "The key of an auditor reads the registry; it may not ask models."
+            " Use a developer's key."
+        )
+    if not caller.may_use(model):
+        raise ForbiddenError(
+            f"The key '{caller.name}' may not use the model '{model[:100]}'; it may use:"
+            f" {', '.join(caller.models)}.",
+            param="model",
+        )
 
 
 def _is_served(catalog: Catalog, feature: Feature, team: str) -> bool:

@@ -14,6 +14,8 @@ from inhouse.errors import InhouseError
 KEEP = 300.0
 """Seconds that an upstream's word is trusted: it may be restarted with another length."""
 KEEP_FAILURE = 30.0
+KEPT = 1024
+"""Deployments at most; requests may name ever new ones."""
 PATIENCE = 2.0
 """Seconds that the first request waits for the upstream's word."""
 
@@ -89,4 +91,6 @@ class Windows:
 
     def _remember(self, deployment: Deployment, window: int | None, seconds: float) -> None:
         until = time.monotonic() + seconds
+        if deployment.name not in self._known and len(self._known) >= KEPT:
+            del self._known[next(iter(self._known))]
         self._known[deployment.name] = _Known(deployment, window, until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from inhouse.core.deadlines import Deadlines
 from inhouse.core.ports import Egress
@@ -20,19 +21,26 @@ from inhouse.transport.response import Response
 from inhouse.transport.tls import Contexts, Tls
 
 _DEFAULT = Deadlines()
+POOLS = 1024
+"""Origins beyond which those without a connection are forgotten."""
 
 
 class Transport:
     """Sends requests over pooled connections; belongs to one event loop."""
 
-    def __init__(self, egress: Egress | None = None, lookup: Lookup = system_lookup) -> None:
+    def __init__(
+        self,
+        egress: Egress | None = None,
+        lookup: Lookup = system_lookup,
+        authorities: Sequence[str] = (),
+    ) -> None:
         """Open nothing yet.
 
         `egress` decides which connections may be opened, None about addresses alone. `lookup` finds
-        the addresses of names.
+        the addresses of names. `authorities` are paths, as in `Contexts`.
         """
         self._pools: dict[Origin, Pool] = {}
-        self._contexts = Contexts()
+        self._contexts = Contexts(authorities)
         self._resolver = Resolver(lookup)
         self._dialler = Dialler(Reaching(egress or Anywhere(), self._resolver), self._contexts)
 
@@ -94,6 +102,8 @@ class Transport:
         return connection
 
     def _pool(self, origin: Origin) -> Pool:
+        if len(self._pools) >= POOLS:
+            self._pools = {each: pool for each, pool in self._pools.items() if pool.count}
         pool = self._pools[origin] = Pool(
             origin.place,
             lambda new, allowed: self._dialler.dial(origin, new, allowed),

@@ -6,11 +6,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from inhouse.core.endpoints import read_endpoint
 from inhouse.core.requests import RequestedModel
 from inhouse.core.secret import Secret
 from inhouse.errors import InvalidValueError
 
 Short = Annotated[str, Meta(max_length=255)]
+NESTED = "model_metadata."
+FLAT = "model_"
+"""What stands before the names of the fields: in an object of their own, and in bodies of v2."""
 
 
 class ModelMetadata(Struct, frozen=True, kw_only=True):
@@ -27,34 +31,50 @@ class ModelMetadata(Struct, frozen=True, kw_only=True):
     identifier: Annotated[str, Meta(max_length=1000)] | None = None
     feature_setting: Short | None = None
 
+    def __repr__(self) -> str:
+        # A key shows in no log, whoever prints this.
+        return f"ModelMetadata(provider={self.provider!r}, name={self.name!r})"
 
-def requested(metadata: ModelMetadata | None) -> RequestedModel | None:
+
+def requested(metadata: ModelMetadata | None, *, prefix: str = NESTED) -> RequestedModel | None:
     """Return the model that the metadata names, None where it names none.
 
+    `prefix` is what the request writes before each field's name, for errors.
+
     Raises:
-        InvalidValueError: it names one by half; `param` is the field that is missing.
+        InvalidValueError: it names one by half, or with an endpoint that is no URL; `param` is the
+            field.
 
     """
     if metadata is None or metadata == _NOTHING:
         return None
     if not metadata.provider:
-        raise _missing("provider", "such as 'openai'")
+        raise _missing(f"{prefix}provider", "such as 'openai'")
     if metadata.provider == "gitlab":
         return None
     if not metadata.name:
-        raise _missing("name", "the model's family, such as 'codestral'")
+        raise _missing(f"{prefix}name", "the model's family, such as 'codestral'")
+    endpoint = (metadata.endpoint or "").strip()
+    if endpoint:
+        _check_endpoint(endpoint, f"{prefix}endpoint")
     return RequestedModel(
         family=metadata.name,
-        identifier=metadata.identifier or "",
-        endpoint=metadata.endpoint or "",
+        identifier=(metadata.identifier or "").strip(),
+        endpoint=endpoint,
         api_key=Secret(metadata.api_key or ""),
+        prefix=prefix,
     )
 
 
-def _missing(field: str, what: str) -> InvalidValueError:
-    return InvalidValueError(
-        f"'model_metadata.{field}' is missing: {what}.", param=f"model_metadata.{field}"
-    )
+def _check_endpoint(endpoint: str, param: str) -> None:
+    try:
+        read_endpoint(endpoint)
+    except ValueError as error:
+        raise InvalidValueError(f"'{param}' is wrong: {error}.", param=param) from None
+
+
+def _missing(param: str, what: str) -> InvalidValueError:
+    return InvalidValueError(f"'{param}' is missing: {what}.", param=param)
 
 
 _NOTHING = ModelMetadata()

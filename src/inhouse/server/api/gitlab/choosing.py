@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from inhouse.core.catalog import Deployment
 from inhouse.core.feature import Feature
 from inhouse.core.requests import RequestedModel
-from inhouse.routing.target import Target, resolve
+from inhouse.gateway import Gateway
+from inhouse.routing.requested import SERVER, registered, told
+from inhouse.routing.target import Target, named, resolve
 from inhouse.server.api.gitlab.door import Visitor
 from inhouse.server.exchange import Exchange
 
@@ -20,10 +25,51 @@ async def target(
         UnknownModelError: nothing serves the feature.
 
     """
-    _ = requested
-    found = resolve(
-        exchange.gateway.catalog, feature.value, visitor.caller, feature, exchange.deadlines()
-    )
-    exchange.recording.model = found.model
-    exchange.recording.feature = found.feature
+    gateway, recording = exchange.gateway, exchange.recording
+    found = None if requested is None else await _named(exchange, visitor, requested, feature)
+    if found is None:
+        found = resolve(
+            gateway.catalog, feature.value, visitor.caller, feature, exchange.deadlines()
+        )
+        if requested is not None:
+            names = ", ".join(each.name for each in found.deployments)
+            recording.warn(
+                f"The request asks for the model {told(requested)}, which is not registered here"
+                f" for it: the route of '{found.feature}' answers ({names})."
+            )
+    recording.model = found.model
+    recording.feature = found.feature
     return found
+
+
+async def _named(
+    exchange: Exchange, visitor: Visitor, model: RequestedModel, feature: Feature
+) -> Target | None:
+    """Return the target of the model that a request names, None where our route is to answer."""
+    gateway, caller = exchange.gateway, visitor.caller
+    if gateway.config.gitlab.models == "request":
+        deployment = await _requested(gateway, model)
+        if feature is not Feature.EMBEDDING and model.family not in gateway.families:
+            exchange.recording.warn(
+                f"There is no model family '{model.family}': the model is asked as one of the"
+                f" family '{deployment.family}'."
+            )
+    else:
+        known = registered(gateway.catalog, model)
+        if known is None or not caller.may_use(known.name):
+            return None
+        deployment = known
+    return named(gateway.catalog, deployment, caller, feature, exchange.deadlines())
+
+
+async def _requested(gateway: Gateway, model: RequestedModel) -> Deployment:
+    """Return the deployment of a model that only the request knows."""
+    deployment = gateway.requested.deployment(model)
+    if model.identifier:
+        return deployment
+    single = await gateway.singles.name(deployment)
+    if not single:
+        return deployment
+    return gateway.requested.deployment(
+        msgspec.structs.replace(model, identifier=f"{SERVER}/{single}")
+    )
