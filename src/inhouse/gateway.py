@@ -79,6 +79,7 @@ class Gateway:
             )
         )
         self.identity = Identity(
+                authorities=config.authorities,
             config.gitlab,
             registry.signing_keys,
             log,
@@ -88,6 +89,7 @@ class Gateway:
         )
         self._windows = Windows()
         self._readiness = Readiness(
+            authorities=config.authorities,
             self.provider,
             lambda deployment, error: log.failure(
                 "deployment cannot answer", deployment=deployment.name, why=str(error)
@@ -139,13 +141,15 @@ class Gateway:
             Registry.open, config.store.url, secret=config.secret_key, key_file=config.key_file
         )
         try:
-            log = Log(level=config.log.level, style=config.log.format)
-            gateway = cls(config=config, registry=registry, families=families, log=log)
-            await asyncio.to_thread(gateway.identity.check)
-            await gateway._check_declared()
-            await asyncio.to_thread(registry.apply, config.declared, author="inhouse.toml")
-            async with gateway._running():
-                yield gateway
+            with contextlib.closing(_log(config.log)) as log:
+                for each in config.remarks:
+                    log.warning("environment", variables=list(each.variables), why=each.text)
+                gateway = cls(config=config, registry=registry, families=families, log=log)
+                await asyncio.to_thread(gateway.identity.check)
+                await gateway._check_declared()
+                await asyncio.to_thread(registry.apply, config.declared, author="inhouse.toml")
+                async with gateway._running():
+                    yield gateway
         finally:
             await asyncio.to_thread(registry.close)
 
@@ -290,3 +294,7 @@ class Gateway:
 def _caller(catalog: Catalog, key: ApiKey) -> Caller:
     team = catalog.teams.get(key.team) or Team(name=key.team)
     return Caller(key.name, key.role, key.models, key.team, key.limits, team.limits)
+
+
+def _log(config: configuration.LogConfig) -> Log:
+    return Log(level=config.level, style=config.format, file=config.file)

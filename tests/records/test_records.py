@@ -1,9 +1,11 @@
 """Every request leaves one row, one line and its counts, and nothing is lost on the way."""
 
 import asyncio
+import contextlib
 import io
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from inhouse.core.delta import Delta, Usage
 from inhouse.core.trace import Outcome, Trace
-from inhouse.errors import RequestError, StoreError, UpstreamError, UpstreamFailure
+from inhouse.errors import ConfigError, RequestError, StoreError, UpstreamError, UpstreamFailure
 from inhouse.records.log import Log
 from inhouse.records.metrics import Metrics
 from inhouse.records.recording import Recording, error_word
@@ -79,6 +81,24 @@ async def test_a_request_leaves_row_line_and_counts() -> None:
     ) in text
     assert 'inhouse_tokens_total{deployment="second",kind="prompt"} 7.0' in text
     assert 'inhouse_fallbacks_total{deployment="first"} 1.0' in text
+
+
+async def test_row_and_line_tell_for_whom_it_was_and_what_was_otherwise_than_asked() -> None:
+    desk = Desk()
+    with desk.records.recording(request_id="r1", endpoint="chat") as recording:
+        recording.user = "4711"
+        recording.warn("The registry has no model 'x'.")
+        recording.warn("The context is too long.")
+    with desk.records.recording(request_id="r2", endpoint="chat"):
+        pass
+    await desk.records.flush()
+    warned, plain = desk.store.rows
+    sentences = ("The registry has no model 'x'.", "The context is too long.")
+    assert (warned.user, warned.warnings, warned.outcome) == ("4711", sentences, Outcome.OK)
+    assert (plain.user, plain.warnings) == ("", ())
+    first, second = desk.lines()
+    assert (first["user"], first["warnings"]) == ("4711", list(sentences))
+    assert (second["user"], second["warnings"]) == ("", [])
 
 
 @pytest.mark.parametrize(
@@ -219,3 +239,33 @@ def test_the_level_holds_for_request_lines_too() -> None:
         recording.fail(RuntimeError(), 500)
     Log(level="warning", style="json", out=out).requests(kept)
     assert [json.loads(line)["request_id"] for line in out.getvalue().splitlines()] == ["r2"]
+
+
+def test_a_file_gets_every_line_too_and_may_be_moved_away(tmp_path: Path) -> None:
+    out, file = io.StringIO(), tmp_path / "gateway.log"
+    with contextlib.closing(Log(file=str(file), out=out)) as log:
+        log.info("one")
+        file.rename(tmp_path / "gateway.log.1")
+        log.info("two")
+    log.info("three")  # what comes after the end has the stream alone
+    first, second, _ = out.getvalue().splitlines()
+    assert (tmp_path / "gateway.log.1").read_text().splitlines() == [first]
+    assert file.read_text().splitlines() == [second]
+
+
+def test_a_log_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent/x\.log' cannot be written: No such file"):
+        Log(file=str(tmp_path / "absent" / "x.log"))
+
+
+def test_a_log_file_whose_folder_vanishes_loses_lines_alone(tmp_path: Path) -> None:
+    folder, out = tmp_path / "logs", io.StringIO()
+    folder.mkdir()
+    with contextlib.closing(Log(file=str(folder / "x.log"), out=out)) as log:
+        (folder / "x.log").unlink()
+        folder.rmdir()
+        log.info("one")
+        folder.mkdir()
+        log.info("two")
+    assert len(out.getvalue().splitlines()) == 2
+    assert "two" in (folder / "x.log").read_text()

@@ -46,6 +46,24 @@ async def test_trusts_the_authority_in_ca_file(transport: Transport, authority: 
         assert server.connections == 1
 
 
+async def test_trusts_the_authorities_of_the_environment_too(
+    authority: Authority, tmp_path: Path
+) -> None:
+    (tmp_path / "third").mkdir()
+    other, third = Authority(tmp_path), Authority(tmp_path / "third")
+    client = Transport(authorities=[authority.ca_file, other.ca_file])
+    try:
+        for each in (authority, other):
+            async with Server(answering, each.server()) as server:
+                assert await ask(client, server.url, None) == b"ok"
+        async with Server(answering, third.server()) as server:
+            assert await ask(client, server.url, Tls(ca_file=third.ca_file)) == b"ok"
+        async with Server(answering, authority.server()) as server:
+            assert await ask(client, server.url, Tls(ca_file=third.ca_file)) == b"ok"
+    finally:
+        await client.aclose()
+
+
 async def test_trusts_nobody_else(transport: Transport, authority: Authority) -> None:
     async with Server(answering, authority.server()) as server:
         with pytest.raises(UpstreamError, match="ca_file") as caught:

@@ -25,7 +25,9 @@ def asked(file: Path | None, ask: Callable[[Client], Awaitable[Result]]) -> Resu
     gateway = config.load_client(file)
 
     async def run() -> Result:
-        async with Client(gateway.url, gateway.api_key, gateway.proxies) as client:
+        async with Client(
+            gateway.url, gateway.api_key, gateway.proxies, authorities=gateway.authorities
+        ) as client:
             return await ask(client)
 
     return asyncio.run(run())

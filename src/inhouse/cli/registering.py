@@ -29,6 +29,7 @@ def providers(configured: config.Config, asked: Deployment | None = None) -> Pro
             environment=configured.platform,
             documents=lambda root, exclude: files.read(Path(root), exclude),
             egress=egress,
+            authorities=configured.authorities,
         )
     )
     if asked is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,13 +39,17 @@ class Client:
         key: Secret,
         proxies: Mapping[str, str] | None = None,
         deadlines: Deadlines = DEADLINES,
+        authorities: Sequence[str] = (),
     ) -> None:
-        """Open nothing yet; `proxies` are the environment's proxy variables in lower case."""
+        """Open nothing yet; `proxies` are the environment's proxy variables in lower case.
+
+        `authorities` are paths of certificates that are trusted beside the system's.
+        """
         self._url = url.rstrip("/").removesuffix("/v1")
         self._key = key
         self._deadlines = deadlines
         self._proxy = _proxy(self._url, proxies or {})
-        self._transport = Transport()
+        self._transport = Transport(authorities=authorities)
         headers = {"content-type": "application/json", "user-agent": f"inhouse/{__version__}"}
         if key:
             headers["authorization"] = f"Bearer {key.reveal()}"

@@ -36,6 +36,7 @@ class ProviderContext(Struct, frozen=True, kw_only=True):
     reads a folder, less the files that its patterns exclude; it blocks, so call it in a thread.
     `egress` decides on each connection; None lets everything pass but link-local addresses.
     `environment` holds the variables by which platforms tell a process who it is; one is a secret.
+    `authorities` are paths of certificates that are trusted beside the system's.
     """
 
     cache: PurePath
@@ -43,6 +44,7 @@ class ProviderContext(Struct, frozen=True, kw_only=True):
     documents: Callable[[PurePath, Sequence[str]], Iterable[Document]] = lambda _root, _exclude: ()
     egress: Egress | None = None
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    authorities: Sequence[str] = ()
 
 
 Place = tuple[str, int]

@@ -57,11 +57,12 @@ class Identity:
         egress: Egress,
         proxies: Mapping[str, str],
         peers: Collection[Place],
+        authorities: Sequence[str] = (),
         clock: Clock = _CLOCK,
     ) -> None:
         """Ask nobody yet; raises `ConfigError` where an instance or a key cannot work."""
         self._written = section.instances
-        self._transport = Transport(egress)
+        self._transport = Transport(egress, authorities=authorities)
         self._seldom = Seldom(log, clock.monotonic)
         discovery = Discovery(self._transport, proxies, peers)
         self.instances: dict[str, Instance] = {}

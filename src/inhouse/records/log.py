@@ -4,26 +4,61 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
 
 from inhouse.core.trace import Outcome, Trace
+from inhouse.errors import ConfigError
 
 _encoder = msgspec.json.Encoder()
 
 
-class _Lasting:
-    """A stream whose end is nobody's concern: a full disk or a closed pipe loses lines alone."""
+class _File:
+    """A file that may be moved away at any time: the next line starts a new one of its name."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._file = self._path.open("a", encoding="utf-8")
+
+    def write(self, text: str) -> None:
+        if self._moved():
+            file = self._path.open("a", encoding="utf-8")
+            self._file.close()
+            self._file = file
+        self._file.write(text)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _moved(self) -> bool:
+        try:
+            return not os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return True
+
+
+class _Lasting:
+    """A stream whose end is nobody's concern: a full disk or a closed pipe loses lines alone.
+
+    Whatever is written goes to a file too, if there is one.
+    """
+
+    def __init__(self, out: TextIO, file: _File | None) -> None:
         self._out = out
+        self._file = file
 
     def write(self, text: str) -> int:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.write(text)
         with contextlib.suppress(OSError):
             return self._out.write(text)
         return 0
@@ -33,21 +68,31 @@ class _Lasting:
             self._out.flush()
 
     def isatty(self) -> bool:
-        return self._out.isatty()
+        return self._file is None and self._out.isatty()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 class Log:
     """Writes log lines to one stream; the only place that does, and it never fails.
 
     `style` is ``json``, ``console``, or ``auto``: console at a terminal, else JSON. `level` is a
-    name of the standard library's levels in lower case.
+    name of the standard library's levels in lower case. `file` is a path that gets each line too.
     """
 
     def __init__(
-        self, *, level: str = "info", style: str = "auto", out: TextIO | None = None
+        self, *, level: str = "info", style: str = "auto", file: str = "", out: TextIO | None = None
     ) -> None:
-        """Prepare the processors; `out` is standard error unless said."""
-        self._out = _Lasting(out if out is not None else sys.stderr)
+        """Prepare the processors; `out` is standard error unless said.
+
+        Raises:
+            ConfigError: `file` cannot be written.
+
+        """
+        self._out = _Lasting(out if out is not None else sys.stderr, _opened(file))
         self._json = style == "json" or (style == "auto" and not self._out.isatty())
         self._threshold = logging.getLevelNamesMapping()[level.upper()]
         renderer = (
@@ -65,6 +110,10 @@ class Log:
             ],
             wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
         )
+
+    def close(self) -> None:
+        """Close the file; what is said later goes to the stream alone."""
+        self._out.close()
 
     def info(self, event: str, **facts: object) -> None:
         """Note something worth knowing."""
@@ -108,6 +157,17 @@ class Log:
         facts = {name: value for name, value in msgspec.structs.asdict(trace).items() if value}
         facts.pop("started_at")
         note("request", **{name: _plain(value) for name, value in facts.items()})
+
+
+def _opened(path: str) -> _File | None:
+    try:
+        return _File(path) if path else None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "the path holds a NUL character"
+        raise ConfigError(
+            f"[log]: file: '{path}' cannot be written: {why}. Make its folder, or choose another.",
+            param="log.file",
+        ) from None
 
 
 def _plain(value: object) -> object:

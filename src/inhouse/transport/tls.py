@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -60,12 +60,20 @@ class ResumingContext(ssl.SSLContext):
         return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
 
 
-def context(tls: Tls | None) -> ResumingContext:
-    """Return a client context; reads files, so call it in a thread. Raises OSError, SSLError."""
+def context(tls: Tls | None, authorities: Sequence[str] = ()) -> ResumingContext:
+    """Return a client context; reads files, so call it in a thread. Raises OSError, SSLError.
+
+    `authorities` are PEM files, or folders of them as OpenSSL hashes their names.
+    """
     made = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
     made.sessions = {}
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.load_default_certs()
+    for path in authorities:
+        if Path(path).is_dir():
+            made.load_verify_locations(capath=path)
+        else:
+            made.load_verify_locations(cafile=path)
     if tls is not None and tls.ca_file:
         made.load_verify_locations(cafile=tls.ca_file)
     if tls is not None and tls.client_cert_file:
@@ -83,16 +91,17 @@ def _no_password() -> str:
 class Contexts:
     """Contexts in use; one is made anew when a file of it has changed (renewed certificates)."""
 
-    def __init__(self) -> None:
-        """Start without any."""
+    def __init__(self, authorities: Sequence[str] = ()) -> None:
+        """Start without any; `authorities` are trusted in each, beside the system's."""
+        self._authorities = authorities
         self._made: dict[Tls | None, tuple[tuple[float, ...], ResumingContext]] = {}
 
     def get(self, tls: Tls | None) -> ResumingContext:
         """Return the context for `tls`; reads files. Raises OSError, SSLError."""
-        stamps = _stamps(tls)
+        stamps = _stamps(self._authorities, tls)
         made = self._made.get(tls)
         if made is None or made[0] != stamps:
-            made = self._made[tls] = (stamps, context(tls))
+            made = self._made[tls] = (stamps, context(tls, self._authorities))
         return made[1]
 
     def remember(self, tls: Tls | None, host: str, connection: ssl.SSLObject | None) -> None:
@@ -104,9 +113,9 @@ class Contexts:
             made[1].sessions[host] = session
 
 
-def _stamps(tls: Tls | None) -> tuple[float, ...]:
+def _stamps(authorities: Sequence[str], tls: Tls | None) -> tuple[float, ...]:
     stamps: list[float] = []
-    for _, path in () if tls is None else tls.files():
+    for path in (*authorities, *(path for _, path in (tls or Tls()).files())):
         with contextlib.suppress(OSError):
             stamps.append(Path(path).stat().st_mtime)
     return tuple(stamps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from inhouse.core.ports import Egress
 from inhouse.core.requests import Params
@@ -23,10 +24,10 @@ _KEYS_AT_FAULT = {Cause.EXPIRED, Cause.UNKNOWN_KEY}
 class Sender:
     """Sends what is signed with the keys of an identity, which deployments may share."""
 
-    def __init__(self, egress: Egress | None) -> None:
+    def __init__(self, egress: Egress | None, authorities: Sequence[str]) -> None:
         """Open nothing, and import nothing, yet."""
         self._egress = egress
-        self._transport = Transport(egress)
+        self._transport = Transport(egress, authorities=authorities)
         self._credentials: dict[Identity, Credentials] = {}
         self._loaded = False
 

@@ -46,7 +46,7 @@ class OpenAICompatible:
         """Open nothing yet."""
         self._context = context
         self._platform = platform
-        self._transport = Transport(context.egress)
+        self._transport = Transport(context.egress, authorities=context.authorities)
         self._upstreams = Known(self._made)
 
     def check(self, deployment: Deployment) -> None:
