@@ -11,11 +11,14 @@ ROUTES = {"completion": ["filler"], "generation": ["talker"], "chat": ["talker"]
 
 
 class Request(Struct, forbid_unknown_fields=True):
-    """What is asked: a JSON body, or `raw` bytes; headers besides those that say who asks."""
+    """What is asked: a JSON body, or `raw` bytes.
+
+    Headers come besides those that say who asks; null leaves one of these out.
+    """
 
     path: str
     method: str = "POST"
-    headers: dict[str, str] = field(default_factory=dict[str, str])
+    headers: dict[str, str | None] = field(default_factory=dict[str, str | None])
     body: Any = UNSET
     raw: str | UnsetType = UNSET
 

@@ -60,7 +60,7 @@ async def run(case: Case, folder: Path) -> None:
     async with Scripted(case.upstream) as upstream, instance() as gitlab:
         routes = [route(feature, *names) for feature, names in case.routes.items()]
         text = DEPLOYMENTS + "".join(routes) + case.config
-        config = configuration(folder, _filled(text, upstream) + gitlab.config)
+        config = configuration(folder, _filled(text, upstream) + gitlab.toml())
         async with serving(config) as served:
             headers = await authorization(served, gitlab, case.visitor, case.claims)
             answer = await _ask(served, _request(case, upstream), headers)
@@ -88,7 +88,9 @@ async def _ask(served: Served, request: Request, headers: dict[str, str]) -> Ans
         body = request.raw.encode()
     # Paths are sent as they stand, and a header that a case sets itself wins.
     url = URL(served.url + request.path, encoded=True)
-    sent = {"Content-Type": "application/json", **headers, **request.headers}
+    own = {name.lower(): value for name, value in request.headers.items()}
+    merged = {"content-type": "application/json", **headers, **own}
+    sent = {name: value for name, value in merged.items() if value is not None}
     pieces: list[bytes] = []
     cut = False
     async with (

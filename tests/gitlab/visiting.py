@@ -4,28 +4,35 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any, Literal
 
-from msgspec import Struct
+import msgspec
 
+from tests.fakes.gitlab import FakeGitLab
 from tests.server.serving import DEVELOPER, Served
 
 Visitor = Literal["gitlab", "editor", "key", "nobody"]
 
 
-class Instance(Struct):
-    """A GitLab instance, and the TOML that lets it ask."""
-
-    config: str = ""
-
-
 @contextlib.asynccontextmanager
-async def instance() -> AsyncGenerator[Instance]:
+async def instance() -> AsyncGenerator[FakeGitLab]:
     """Yield a GitLab instance until the block is left."""
-    yield Instance()
+    async with FakeGitLab() as gitlab:
+        yield gitlab
 
 
 async def authorization(
-    served: Served, gitlab: Instance, visitor: Visitor, claims: dict[str, Any]
+    served: Served, gitlab: FakeGitLab, visitor: Visitor, claims: dict[str, Any]
 ) -> dict[str, str]:
-    """Return the headers of whoever asks."""
-    del served, gitlab, claims  # no instance yet: a key stands for it
-    return {} if visitor == "nobody" else {"Authorization": f"Bearer {DEVELOPER}"}
+    """Return the headers of whoever asks; the claims are those of GitLab's token."""
+    match visitor:
+        case "nobody":
+            return {}
+        case "key":
+            return {"authorization": f"Bearer {DEVELOPER}"}
+        case "gitlab":
+            return gitlab.headers(gitlab.token(**claims))
+        case "editor":
+            headers = gitlab.headers(gitlab.token(**claims))
+            path = "/v1/code/user_access_token"
+            issued = await served.ask("POST", path, key=None, headers=headers)
+            assert issued.status == 200, msgspec.json.format(issued.body)
+            return {**headers, "authorization": f"Bearer {issued.json['token']}"}
