@@ -11,6 +11,7 @@ from typing import Self
 import inhouse
 from inhouse import config as configuration
 from inhouse.context import files
+from inhouse.context.documentation import Documentation
 from inhouse.core.allowing import Allowed
 from inhouse.core.catalog import ApiKey, Catalog, Deployment, Team, digest
 from inhouse.core.places import parse_peer
@@ -122,6 +123,9 @@ class Gateway:
         self.completion = Completion(asking, Superseding())
         self.generation = Generation(asking)
         self.chat = Chat(asking)
+        self.documentation = Documentation(
+            config.gitlab.docs, lambda why: log.failure("documentation not searched", why=why)
+        )
         metrics = Metrics(version=inhouse.__version__)
         metrics.deployments(self._loads)
         self.records = Records(store=registry.traces, log=log, metrics=metrics)
