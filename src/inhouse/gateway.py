@@ -25,6 +25,7 @@ from inhouse.features.chat import Chat
 from inhouse.features.completion import Completion
 from inhouse.features.generation import Generation
 from inhouse.features.superseding import Superseding
+from inhouse.features.tasks import Tasks
 from inhouse.identity import Identity
 from inhouse.providers.loading import Providers
 from inhouse.records.log import Log
@@ -123,6 +124,7 @@ class Gateway:
         self.completion = Completion(asking, Superseding())
         self.generation = Generation(asking)
         self.chat = Chat(asking)
+        self.tasks = Tasks(asking)
         self.documentation = Documentation(
             config.gitlab.docs, lambda why: log.failure("documentation not searched", why=why)
         )

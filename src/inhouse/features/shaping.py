@@ -26,6 +26,20 @@ class Shaper(Protocol):
         ...
 
 
+class Verbatim:
+    """Shows everything as it comes."""
+
+    done = False
+
+    def feed(self, text: str) -> str:
+        """Return the piece."""
+        return text
+
+    def finish(self) -> str:
+        """Nothing was held back."""
+        return ""
+
+
 class Chain:
     """Shapers one behind the other, as one."""
 

@@ -6,19 +6,27 @@ from inhouse.prompts.completion import render_completion
 from inhouse.prompts.file import line_comment
 from inhouse.prompts.generation import render_generation
 from inhouse.prompts.hole import marker
+from inhouse.prompts.prepared import render_prepared
 from inhouse.prompts.rendered import MESSAGE_TOKENS, Rendered
 from inhouse.prompts.special import restore
 from inhouse.prompts.split import split_fim
+from inhouse.prompts.tasks import Form, Task, TaskRequest, render_task, tasks
 
 __all__ = [
     "MESSAGE_TOKENS",
     "Budget",
+    "Form",
     "Rendered",
+    "Task",
+    "TaskRequest",
     "line_comment",
     "marker",
     "render_chat",
     "render_completion",
     "render_generation",
+    "render_prepared",
+    "render_task",
     "restore",
     "split_fim",
+    "tasks",
 ]

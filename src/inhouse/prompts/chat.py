@@ -28,18 +28,23 @@ def render_chat(request: ChatRequest, family: Family, feature: Feature = Feature
         InvalidValueError: the family does not chat.
 
     """
-    if not family.chat:
-        raise InvalidValueError(
-            f"Models of the family '{family.name}' do not chat."
-            " An administrator can route 'chat' to a deployment that does.",
-            param="model",
-        )
+    check_chats(family)
     template = TEMPLATES.get(feature)
     conversation = request.messages
     if template is not None:
         conversation = fold(_opened(conversation, template), family)
     params = sampled(request.params, family.sampling.chat)
     return Rendered(prompt=Messages(conversation), params=params)
+
+
+def check_chats(family: Family) -> None:
+    """Raise `InvalidValueError` where the family does not chat."""
+    if not family.chat:
+        raise InvalidValueError(
+            f"Models of the family '{family.name}' do not chat."
+            " An administrator can route 'chat' to a deployment that does.",
+            param="model",
+        )
 
 
 def _opened(conversation: tuple[Message, ...], template: str) -> tuple[Message, ...]:

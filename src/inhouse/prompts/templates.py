@@ -1,4 +1,7 @@
-"""Versioned prompt texts: plain files with ``{{name}}`` placeholders, one section a message."""
+"""Versioned prompt texts: plain files with ``{{name}}`` placeholders, one section a message.
+
+What stands between ``{{#name}}`` and ``{{/name}}`` is left out where that name's value is empty.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from importlib.resources import files
 from inhouse.core.requests import Message
 
 PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}")
+OPTIONAL = re.compile(r"\{\{#([a-z_]+)\}\}(.*?)\{\{/\1\}\}", re.DOTALL)
 SECTION = re.compile(r"^--- (system|user)\n", re.MULTILINE)
 
 
@@ -23,8 +27,7 @@ def messages(template: str, values: Mapping[str, str]) -> tuple[Message, ...]:
 
     """
     return tuple(
-        Message(role=role, content=PLACEHOLDER.sub(lambda found: values[found[1]], text))
-        for role, text in sections(template)
+        Message(role=role, content=_filled(text, values)) for role, text in sections(template)
     )
 
 
@@ -36,3 +39,8 @@ def sections(template: str) -> tuple[tuple[str, str], ...]:
     return tuple(
         (role, text.strip("\n")) for role, text in zip(parts[::2], parts[1::2], strict=True)
     )
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    kept = OPTIONAL.sub(lambda found: found[2] if values[found[1]] else "", text)
+    return PLACEHOLDER.sub(lambda found: values[found[1]], kept)
