@@ -35,10 +35,10 @@ from inhouse.routing.circuit import State
 from inhouse.routing.quotas import Quotas
 from inhouse.routing.readiness import Readiness
 from inhouse.routing.recovery import Recovery
-from inhouse.routing.router import Router
 from inhouse.routing.requested import Requested
-from inhouse.routing.standing import Standing, Standings
+from inhouse.routing.router import Router
 from inhouse.routing.single import Singles
+from inhouse.routing.standing import Standing, Standings
 from inhouse.routing.windows import Windows
 from inhouse.store import Registry
 from inhouse.transport import Policy
@@ -78,28 +78,26 @@ class Gateway:
                 environment=config.platform,
                 documents=lambda root, exclude: files.read(Path(root), exclude),
                 egress=self._egress,
+                authorities=config.authorities,
             )
         )
         self.identity = Identity(
-                authorities=config.authorities,
             config.gitlab,
             registry.signing_keys,
             log,
             egress=self._egress,
             proxies=config.proxies,
             peers=frozenset(map(parse_peer, config.egress.peers)),
+            authorities=config.authorities,
         )
         self._windows = Windows()
         self._readiness = Readiness(
-            authorities=config.authorities,
             self.provider,
             lambda deployment, error: log.failure(
                 "deployment cannot answer", deployment=deployment.name, why=str(error)
             ),
         )
         self.standings = Standings(self._turned)
-        self._recovery = Recovery(
-            self.provider,
         self.requested = Requested(
             Allowed(config.gitlab.allowed_endpoints),
             families,
@@ -107,6 +105,8 @@ class Gateway:
             changed=self._admit,
         )
         self.singles = Singles(self.provider)
+        self._recovery = Recovery(
+            self.provider,
             self.standings,
             lambda deployment, error: log.defect("defect", error, deployment=deployment.name),
         )
@@ -124,10 +124,10 @@ class Gateway:
         self.completion = Completion(asking, Superseding())
         self.generation = Generation(asking)
         self.chat = Chat(asking)
-        self.tasks = Tasks(asking)
         self.documentation = Documentation(
             config.gitlab.docs, lambda why: log.failure("documentation not searched", why=why)
         )
+        self.tasks = Tasks(asking)
         metrics = Metrics(version=inhouse.__version__)
         metrics.deployments(self._loads)
         self.records = Records(store=registry.traces, log=log, metrics=metrics)
