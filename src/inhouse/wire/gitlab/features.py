@@ -29,6 +29,37 @@ FEATURES: dict[str, Feature] = {
 }
 """GitLab's feature settings, and the feature whose route serves each."""
 
+UNIT_PRIMITIVES: dict[str, tuple[str, ...]] = {
+    "code_completions": ("complete_code",),
+    "code_generations": ("generate_code",),
+    "duo_chat": (
+        "duo_chat",
+        "duo_classic_chat",
+        "documentation_search",
+        "ask_build",
+        "ask_commit",
+        "ask_epic",
+        "ask_issue",
+        "ask_merge_request",
+        "ask_work_item",
+    ),
+    "duo_chat_explain_code": ("explain_code",),
+    "duo_chat_write_tests": ("write_tests",),
+    "duo_chat_refactor_code": ("refactor_code",),
+    "duo_chat_fix_code": ("fix_code",),
+    "duo_chat_troubleshoot_job": ("troubleshoot_job",),
+    "duo_chat_summarize_comments": ("summarize_comments",),
+    "duo_chat_explain_vulnerability": ("explain_vulnerability",),
+    "resolve_vulnerability": ("resolve_vulnerability",),
+    "generate_commit_message": ("generate_commit_message",),
+    "review_merge_request": ("review_merge_request",),
+    "summarize_review": ("summarize_review",),
+    "summarize_new_merge_request": ("summarize_new_merge_request",),
+    "generate_issue_description": ("generate_issue_description",),
+    "glab_ask_git_command": ("glab_ask_git_command",),
+}
+"""What GitLab's licence must allow for each of them: scopes of its tokens."""
+
 
 def settings_of(feature: Feature) -> tuple[str, ...]:
     """Return GitLab's names for a feature."""
