@@ -77,6 +77,11 @@ class Exchange:
         """The query string, still encoded."""
         return self._scope["query_string"].decode("latin-1")
 
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``, as we were asked; a proxy in front may have been asked otherwise."""
+        return self._scope["scheme"]
+
     def authenticate(self) -> Caller:
         """Return the caller; raises `AuthenticationError`."""
         caller = self.gateway.authenticate(auth.key(self.headers))

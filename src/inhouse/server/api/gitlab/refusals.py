@@ -36,7 +36,7 @@ def prompt_refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
     """Return status and body of an error for the prompt endpoints."""
     upstream = 404 if found.code == "model_not_found" else found.upstream
     if upstream is not None:
-        return MISDIRECTED, sentence(f"{upstream}: {_phrase(upstream)} - {found.message}")
+        return MISDIRECTED, sentence(f"{upstream}: {phrase(upstream)} - {found.message}")
     return refusal(found, trace_id)
 
 
@@ -58,7 +58,7 @@ def _refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
         case 403:
             return 403, sentence(found.message)
         case 404 | 405 if found.code in ("unknown_path", "method_not_allowed"):
-            return found.status, sentence(_phrase(found.status))
+            return found.status, sentence(phrase(found.status))
         case 404:
             return 404, sentence(found.message)
         case 400:
@@ -73,7 +73,8 @@ def _listed(message: str, found: Problem, trace_id: str) -> bytes:
     return msgspec.json.encode({"detail": [entry], "trace_id": trace_id})
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """Return HTTP's own words for a status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
