@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import pwd
 import re
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 from click.testing import Result
+
+from inhouse.core.trace import Outcome, Trace
+from inhouse.store import Registry
 
 Call = Callable[..., Result]
 Read = Callable[..., Any]
@@ -148,11 +152,14 @@ def test_routes_inherit_and_can_be_disabled(call: Call, read: Read) -> None:
     call("deployments", "add", "a", "--family", "general", "--identifier", "scripted/a")
     call("deployments", "add", "b", "--family", "general", "--identifier", "scripted/b")
     assert call("routes", "set", "chat", "a", "b").stdout == "chat: a, b\n"
-    assert "chat.explain   a, b (as chat)" in call("routes", "list").stdout
+    assert "chat.explain a, b (as chat) duo_chat_explain_code" in (
+        " ".join(call("routes", "list").stdout.split())
+    )
     assert call("routes", "disable", "chat.explain").stdout == "chat.explain: disabled\n"
     found = {each["feature"]: each for each in read("routes", "list")}
     assert found["chat.explain"]["disabled"]
     assert found["chat.fix"]["inherits"] == "chat"
+    assert found["chat.fix"]["gitlab"] == ["duo_chat_fix_code"]
     assert read("routes", "inherit", "chat.explain")["inherits"] == "chat"
     assert "did you mean 'a'" in call("routes", "set", "chat", "a", "aa", status=1).stderr
 
@@ -264,6 +271,45 @@ def test_json_goes_to_stdout_alone(call: Call) -> None:
         result = call(*args, "--json")
         assert msgspec.json.decode(result.stdout) == []
         assert result.stderr == ""
+
+
+def test_traces_show_for_whom_they_were_and_what_was_otherwise_than_asked(
+    call: Call, read: Read, home: Path
+) -> None:
+    call("settings", "list")
+    (store,) = home.rglob("inhouse.db")
+    hashed = "a1b2c3d4e5f60718" * 4
+    warning = "The registry has no model 'x': the route of 'chat' answered."
+    plain = Trace(
+        id="1" * 32,
+        request_id="r",
+        started_at=1.5,
+        endpoint="/v1/chat/completions",
+        caller="gitlab",
+        model="chat",
+        feature="chat",
+        outcome=Outcome.OK,
+        status=200,
+        duration_ms=3.5,
+    )
+    warned = msgspec.structs.replace(plain, id="2" * 32, user=hashed, warnings=(warning,))
+    registry = Registry.open(
+        f"sqlite:///{store}", secret=None, key_file=store.with_name("inhouse.key")
+    )
+    with contextlib.closing(registry):
+        registry.traces.append([plain, warned])
+
+    shown = call("traces", "list")
+    rows = {line.split()[-1]: line for line in shown.stdout.splitlines()[1:]}
+    assert "gitlab for a1b2c3d4e5f6…" in rows["2" * 8]
+    assert "ok (200) !" in rows["2" * 8]
+    assert " for " not in rows["1" * 8]
+    assert "ok (200) " in rows["1" * 8]
+    assert "!" not in rows["1" * 8]
+    assert shown.stderr == f"{'2' * 8}: {warning}\n"
+    (only,) = read("traces", "list", "--user", hashed)
+    assert (only["id"], only["warnings"]) == (warned.id, [warning])
+    assert read("traces", "list", "--user", "nobody") == []
 
 
 def test_ages_of_traces(call: Call) -> None:

@@ -142,6 +142,7 @@ async def test_routes_are_set_disabled_and_inherited(
         "disabled": False,
         "declared": False,
         "inherits": None,
+        "gitlab": ["duo_chat"],
     }
     inherited = (await served.ask("GET", "/api/v1/routes/chat.explain")).json
     assert (inherited["deployments"], inherited["inherits"]) == (["d"], "chat")
@@ -247,6 +248,9 @@ async def test_traces_are_listed_and_filtered(served: Served) -> None:
     older = (await served.ask("GET", f"/api/v1/traces?before={everything[0]['id']}")).json["data"]
     assert [each["caller"] for each in older] == ["eve"]
     assert (await served.ask("GET", "/api/v1/traces?team=nobody")).json["data"] == []
+    assert (await served.ask("GET", "/api/v1/traces?user=nobody")).json["data"] == []
+    assert [each["user"] for each in everything] == ["", ""]
+    assert [each["warnings"] for each in everything] == [[], []]
     assert (await served.ask("GET", "/api/v1/traces?outcome=odd")).status == 422
     assert (await served.ask("GET", "/api/v1/traces?limit=0")).status == 422
     assert (await served.ask("GET", "/api/v1/traces?nothing=0")).status == 422

@@ -33,6 +33,8 @@ TRACE = Trace(
     completion_tokens=20,
     deltas=5,
     finish_reason="stop",
+    user="4711",
+    warnings=("The registry has no such model.", "Twice as good."),
 )
 
 
@@ -71,6 +73,8 @@ def test_batch_that_comes_again_is_stored_once(registry: Registry) -> None:
         (Filter(caller="ada", model="chat"), [4]),
         (Filter(feature="completion"), [4, 3, 2, 1]),
         (Filter(team="payments"), [3]),
+        (Filter(user="0815"), [2]),
+        (Filter(user="0815", caller="ci"), []),
         (Filter(outcome=Outcome.FAILED), [3]),
         (Filter(request_id="mine"), [1]),
         (Filter(since=TRACE.started_at + 2), [4, 3, 2]),
@@ -82,7 +86,7 @@ def test_filters(registry: Registry, where: Filter, expected: list[int]) -> None
     registry.traces.append(
         [
             trace(1, request_id="mine"),
-            trace(2, caller="ada"),
+            trace(2, caller="ada", user="0815"),
             trace(3, outcome=Outcome.FAILED, team="payments"),
             trace(4, caller="ada", model="chat"),
         ]
@@ -119,6 +123,7 @@ def test_page_behind_an_unknown_trace(registry: Registry) -> None:
 def test_any_text_can_be_stored(registry: Registry, text: str) -> None:
     registry.traces.prune(0)
     odd = trace(0, request_id=text, model=text, caller=text, deployments=(text,))
+    odd = msgspec.structs.replace(odd, user=text, warnings=(text,))
 
     registry.traces.append([odd, trace(1)])
 

@@ -1,4 +1,4 @@
-"""A store that version 0001 wrote goes on, with everything in it."""
+"""A store that an earlier version wrote goes on, with everything in it."""
 
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from inhouse.core.catalog import ApiKey, Deployment, Limits, Role, Route, Team
 from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
 from inhouse.core.settings import Settings
+from inhouse.core.trace import Outcome, Trace
+from inhouse.store import Filter
 from inhouse.store.database import Database
 from inhouse.store.migration import FOLDER
 from inhouse.store.sealing import Seal, make_key
@@ -78,6 +80,40 @@ def old(tables: Database, key_file: Path) -> None:
             ),
             {"off": False},
         )
+
+
+@pytest.fixture
+def between(old: None, tables: Database) -> None:
+    """Upgrades to 0002, and writes what is new there: a team, its key and route, a trace of it."""
+    del old
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    with tables.migrating() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+    with tables.writing() as connection:
+        for statement in (
+            "INSERT INTO teams VALUES ('payments', 60, NULL, :off)",
+            (
+                "INSERT INTO routes (feature, team, disabled, declared)"
+                " VALUES ('chat', 'payments', :off, :off)"
+            ),
+            (
+                "INSERT INTO route_deployments (feature, team, position, deployment, weight)"
+                " VALUES ('chat', 'payments', 0, 'llama', 3)"
+            ),
+            "UPDATE api_keys SET team = 'payments'",
+            (
+                "INSERT INTO traces (id, request_id, started_at, endpoint, caller, model, feature,"
+                " outcome, status, duration_ms, deployments, family, stream, prompt_tokens,"
+                " completion_tokens, deltas, finish_reason, error, team, failures)"
+                " VALUES ('t2', 'r', 2.5, '/v1/chat/completions', 'ci', 'chat', 'chat', 'failed',"
+                " 502, 3.5, '[\"qwen\", \"llama\"]', 'llama3', :off, 1, 2, 3, '', 'timeout',"
+                " 'payments',"
+                ' \'["timeout", "timeout"]\')'
+            ),
+        ):
+            connection.execute(text(statement), {"off": False} if ":off" in statement else {})
 
 
 def _deployment(deployment: Deployment, sealed: str) -> dict[str, Any]:
@@ -155,6 +191,53 @@ def test_old_traces_can_be_read(open_registry: Open) -> None:
     (trace,) = open_registry().traces.list_traces()
 
     assert (trace.id, trace.team, trace.deployments, trace.failures) == ("t1", "", ("qwen",), ())
+
+
+@pytest.mark.usefixtures("between")
+def test_everything_of_0002_is_there_after_the_upgrade(open_registry: Open) -> None:
+    registry = open_registry()
+    catalog = registry.snapshot()
+    newest, oldest = registry.traces.list_traces()
+
+    assert catalog.teams == {
+        "payments": Team(name="payments", limits=Limits(requests_per_minute=60))
+    }
+    route = Route(feature=Feature.CHAT, deployments=("llama",), weights=(3,), team="payments")
+    assert list(catalog.team_routes.values()) == [route]
+    assert [key.team for key in catalog.keys.values()] == ["payments"]
+    assert catalog.deployments == {"qwen": QWEN, "llama": LLAMA}
+    assert newest == Trace(
+        id="t2",
+        request_id="r",
+        started_at=2.5,
+        endpoint="/v1/chat/completions",
+        caller="ci",
+        team="payments",
+        model="chat",
+        feature="chat",
+        outcome=Outcome.FAILED,
+        status=502,
+        duration_ms=3.5,
+        deployments=("qwen", "llama"),
+        failures=("timeout", "timeout"),
+        family="llama3",
+        prompt_tokens=1,
+        completion_tokens=2,
+        deltas=3,
+        error="timeout",
+    )
+    assert (oldest.id, oldest.user, oldest.warnings) == ("t1", "", ())
+
+
+@pytest.mark.usefixtures("between")
+def test_traces_of_both_ages_stand_side_by_side(open_registry: Open) -> None:
+    registry = open_registry()
+    (old, *_) = registry.traces.list_traces()
+    new = msgspec.structs.replace(old, id="t3", started_at=9.5, user="4711", warnings=("Odd.",))
+    registry.traces.append([new])
+
+    assert registry.traces.list_traces(where=Filter(user="4711")) == (new,)
+    assert [each.id for each in registry.traces.list_traces(where=Filter(user=""))] == ["t2", "t1"]
 
 
 @pytest.mark.usefixtures("old")

@@ -17,6 +17,8 @@ from inhouse.core.trace import Outcome, Trace
 from inhouse.store import Filter
 
 UNITS = {"m": 60, "h": 3600, "d": 86_400}
+ID_SHOWN = 8
+USER_SHOWN = 12
 COLOURS = {
     Outcome.FAILED: "red",
     Outcome.REFUSED: "yellow",
@@ -54,6 +56,7 @@ def command() -> None:
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), metavar="N", default=20, show_default=True)
 @click.option("--caller", metavar="KEY", shell_complete=names.keys, help="Of this key only.")
+@click.option("--user", metavar="ID", help="Asked for this user of the caller's only.")
 @click.option("--team", metavar="NAME", shell_complete=names.teams, help="Of this team only.")
 @click.option("--model", metavar="NAME", shell_complete=names.models, help="Asked as this only.")
 @click.option("--feature", type=click.Choice([each.value for each in Feature]))
@@ -66,6 +69,7 @@ def listed(
     file: Path | None,
     limit: int,
     caller: str | None,
+    user: str | None,
     team: str | None,
     model: str | None,
     feature: str | None,
@@ -74,9 +78,13 @@ def listed(
     since: float | None,
     as_json: bool,
 ) -> None:
-    """List requests, the newest first."""
+    """List requests, the newest first.
+
+    An exclamation mark tells that a request was answered otherwise than it asked; why stands below.
+    """
     wanted = Filter(
         caller=caller,
+        user=user,
         team=team,
         model=model,
         feature=feature,
@@ -91,17 +99,28 @@ def listed(
         return
     heads = ["AT", "CALLER", "MODEL", "ANSWERED BY", "OUTCOME", "MS", "TOKENS", "TRACE"]
     output.table(heads, map(_row, found), empty="No such request has been recorded.")
+    for trace in found:
+        for warning in trace.warnings:
+            output.note(f"{trace.id[:ID_SHOWN]}: {warning}")
 
 
 def _row(trace: Trace) -> list[output.Cell]:
     outcome = trace.error or trace.outcome.value
     return [
         output.when(trace.started_at),
-        trace.caller,
+        f"{trace.caller} for {_short(trace.user)}" if trace.user else trace.caller,
         output.plain(trace.model),
         trace.deployments[-1] if trace.deployments else "",
-        Text(f"{outcome} ({trace.status})", style=COLOURS.get(trace.outcome, "green")),
+        Text(
+            f"{outcome} ({trace.status})" + " !" * bool(trace.warnings),
+            style=COLOURS.get(trace.outcome, "green"),
+        ),
         f"{trace.duration_ms:.0f}",
         f"{trace.prompt_tokens}+{trace.completion_tokens}",
-        trace.id[:8],
+        trace.id[:ID_SHOWN],
     ]
+
+
+def _short(user: str) -> str:
+    """Return as much of a user's id as a table has room for; GitLab's are hashes."""
+    return user if len(user) <= USER_SHOWN else user[:USER_SHOWN] + "…"

@@ -153,6 +153,7 @@ class TraceQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: Limit = 50
     before: Word | UnsetType = UNSET
     caller: Word | UnsetType = UNSET
+    user: Word | UnsetType = UNSET
     team: Word | UnsetType = UNSET
     model: Word | UnsetType = UNSET
     feature: Feature | UnsetType = UNSET
