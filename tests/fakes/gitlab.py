@@ -6,6 +6,7 @@ instance's own path names the address of a JSON Web Key Set (RFC 7517).
 
 import base64
 import json
+import ssl
 import time
 import uuid
 from functools import cache
@@ -99,6 +100,12 @@ def _base64url(number: int) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
+def signed(claims: dict[str, Any], key: RSAPrivateKey, kid: str | None) -> str:
+    """Return a token; other than `jwt.encode` this takes claims that make no sense."""
+    headers = {} if kid is None else {"kid": kid}
+    return jwt.api_jws.encode(json.dumps(claims).encode(), key, "RS256", headers=headers)
+
+
 class FakeGitLab(Server):
     """A GitLab below `path` of its host, such as ``/gitlab``.
 
@@ -107,8 +114,10 @@ class FakeGitLab(Server):
     connection, and the next requests go to `faults` while there are any.
     """
 
-    def __init__(self, path: str = "", name: str = "first") -> None:
-        super().__init__(self.route)
+    def __init__(
+        self, path: str = "", name: str = "first", tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(self.route, tls)
         self.path = path
         self.name = name
         self.kid = f"{name}-1"
@@ -167,8 +176,7 @@ class FakeGitLab(Server):
 
     def token(self, **claims: Any) -> str:
         """Return a token as Rails sends it, with these claims instead of the usual ones."""
-        key = self.keys.get(self.kid, rsa_key(self.kid))
-        return jwt.encode(self.claims(**claims), key, "RS256", headers={"kid": self.kid})
+        return signed(self.claims(**claims), rsa_key(self.kid), self.kid)
 
     def headers(self, token: str | None = None, **others: str | None) -> dict[str, str]:
         """Return the headers of a request that Rails sends for a user.

@@ -1,8 +1,9 @@
 """Who may ask in GitLab's name: its tokens, their keys, and tokens of our own."""
 
 from inhouse.identity.claims import Claims
+from inhouse.identity.clock import Clock
 from inhouse.identity.identity import Identity
-from inhouse.identity.instance import Clock, Instance
+from inhouse.identity.instance import Instance
 from inhouse.identity.signing import ISSUER, Issued
 from inhouse.identity.tokens import Verified
 

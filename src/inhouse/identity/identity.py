@@ -11,8 +11,9 @@ from inhouse.core.ports import Egress, Place
 from inhouse.core.secret import Secret
 from inhouse.errors import ConfigError
 from inhouse.identity.claims import Refusal
+from inhouse.identity.clock import Clock
 from inhouse.identity.discovery import Discovery
-from inhouse.identity.instance import Clock, Instance, Written
+from inhouse.identity.instance import Instance, Written
 from inhouse.identity.reporting import Log, Seldom
 from inhouse.identity.signing import Issued, KeyStore, Signing
 from inhouse.identity.tokens import Tokens, Verified

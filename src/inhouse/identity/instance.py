@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from msgspec import Struct
-
 from inhouse.errors import UpstreamError
+from inhouse.identity.clock import Clock
 from inhouse.identity.discovery import Discovered
 from inhouse.identity.keys import nameless
 from inhouse.identity.looking import Look
@@ -55,14 +52,6 @@ class Written(Protocol):
         ...
 
 
-class Clock(Struct, frozen=True):
-    """Time in seconds, and what waits for it."""
-
-    monotonic: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-
 class Instance:
     """Belongs to one event loop. `name` is its host, with its path where it has one."""
 
@@ -97,7 +86,7 @@ class Instance:
         self._log = log
         self._sleep = clock.sleep
         self._failures = 0
-        self._look = Look(self._refresh, spacing=SPACING, clock=clock.monotonic)
+        self._look = Look(self._refresh, spacing=SPACING, clock=clock)
 
     async def run(self) -> None:
         """Read its keys now and then again and again, until cancelled."""

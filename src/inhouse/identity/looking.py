@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from inhouse.identity.clock import Clock
+
 PATIENCE = 2.0
 """Seconds that anybody waits for it."""
 
@@ -17,7 +19,7 @@ class Look:
         read: Callable[[], Awaitable[None]],
         *,
         spacing: float,
-        clock: Callable[[], float],
+        clock: Clock,
     ) -> None:
         """`read` raises nothing; `spacing` is the least number of seconds from look to look."""
         self._read = read
@@ -32,9 +34,14 @@ class Look:
 
     async def missed(self) -> None:
         """Look unless that was done a moment ago; wait only for a short time."""
-        if self._task is None and self._clock() - self._begun < self._spacing:
+        elapsed = self._clock.monotonic() - self._begun
+        if self._task is None and elapsed < self._spacing:
             return
-        await asyncio.wait([self._begin()], timeout=PATIENCE)
+        patience = asyncio.ensure_future(self._clock.sleep(PATIENCE))
+        try:
+            await asyncio.wait([self._begin(), patience], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
 
     async def aclose(self) -> None:
         """Stop looking."""
@@ -44,7 +51,7 @@ class Look:
 
     def _begin(self) -> asyncio.Task[None]:
         if self._task is None:
-            self._begun = self._clock()
+            self._begun = self._clock.monotonic()
             self._task = asyncio.create_task(self._look(), name="look for keys")
         return self._task
 

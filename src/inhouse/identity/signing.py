@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from inhouse.core.secret import Secret
 from inhouse.errors import StoreError
-from inhouse.identity.instance import Clock
+from inhouse.identity.clock import Clock
 from inhouse.identity.keys import Keys, read_private, read_public, thumbprint
 from inhouse.identity.looking import Look
 from inhouse.identity.reporting import Log
@@ -122,7 +122,7 @@ class Signing:
             given.append(key.public_key())
         # Another process may call the same PEM by another key id.
         self.keys = Keys(nameless=tuple(given))
-        self._look = Look(self._load, spacing=SPACING, clock=clock.monotonic)
+        self._look = Look(self._load, spacing=SPACING, clock=clock)
         self._renewing = asyncio.Lock()
 
     async def issue(self, claims: Mapping[str, Any]) -> Issued:

@@ -57,12 +57,14 @@ class Tokens:
         ours: Signing,
         clock: Callable[[], float],
         decode: Decode = jwt.decode,
+        remembered: int = REMEMBERED,
     ) -> None:
         """Believe `instances` and ourselves; `clock` tells Unix time in seconds."""
         self._instances = instances
         self._ours = ours
         self._clock = clock
         self._decode = decode
+        self._remembered = remembered
         self._known: dict[bytes, Verified] = {}
 
     def forget(self) -> None:
@@ -80,7 +82,7 @@ class Tokens:
             return unproven
         found = await self._proven(token, unproven)
         if isinstance(found, Verified):
-            while len(self._known) >= REMEMBERED:
+            while len(self._known) >= self._remembered:
                 del self._known[next(iter(self._known))]
             self._known[digest] = found
         return found
