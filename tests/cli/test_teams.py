@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from inhouse.core.feature import Feature
+
 Call = Callable[..., Result]
 Read = Callable[..., Any]
 
@@ -142,23 +144,28 @@ def test_wrong_groups(call: Call, args: list[str], status: int, said: str) -> No
 def test_a_team_has_routes_of_its_own(call: Call, read: Read) -> None:
     call("teams", "create", "payments")
     call("routes", "set", "chat", "a")
-    assert lines(call("routes", "list"))[0] == "FEATURE SERVED BY"
+    assert lines(call("routes", "list"))[0] == "FEATURE SERVED BY IN GITLAB"
     own = call("routes", "set", "chat", "b", "--team", "payments")
     assert own.stdout == "chat@payments: b\n"
     call("routes", "disable", "completion", "--team", "payments")
 
     listed = lines(call("routes", "list"))
-    assert listed[0] == "FEATURE TEAM SERVED BY"
-    assert {"chat a", "chat payments b", "completion payments disabled"} <= set(listed)
-    assert len(read("routes", "list")) == 9
+    assert listed[0] == "FEATURE TEAM SERVED BY IN GITLAB"
+    assert {
+        "chat a duo_chat",
+        "chat payments b duo_chat",
+        "completion payments disabled code_completions",
+        "embedding nothing yet",
+    } <= set(listed)
+    assert len(read("routes", "list")) == len(Feature) + 2
     theirs = lines(call("routes", "list", "--team", "payments"))
-    assert "chat.fix payments b (as chat)" in theirs
+    assert "chat.fix payments b (as chat) duo_chat_fix_code" in theirs
     assert read("deployments", "show", "b")["serves"] == ["chat@payments"]
     assert read("teams", "show", "payments")["routes"] == ["completion", "chat"]
 
     back = call("routes", "inherit", "chat", "--team", "payments")
     assert back.stdout == "chat@payments: a (as everybody's)\n"
-    assert "chat.fix payments a (as everybody's chat)" in (
+    assert "chat.fix payments a (as everybody's chat) duo_chat_fix_code" in (
         lines(call("routes", "list", "--team", "payments"))
     )
     found = {each["feature"]: each for each in read("routes", "list", "--team", "payments")}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from inhouse.core.feature import Feature
 from tests.server.serving import AUDITOR, Served, configuration, scripted, serving
 
 TEAMS = "/api/v1/teams"
@@ -75,6 +76,7 @@ async def test_a_team_has_routes_of_its_own(served: Served) -> None:
         "disabled": False,
         "declared": False,
         "inherits": "chat",
+        "gitlab": ["duo_chat"],
     }
     assert (await served.ask("GET", f"{path}/chat")).json == expected
 
@@ -83,7 +85,7 @@ async def test_a_team_has_routes_of_its_own(served: Served) -> None:
     assert own.json == {**expected, **body, "inherits": None}
     fix = (await served.ask("GET", f"{path}/chat.fix")).json
     assert (fix["inherits"], fix["weights"]) == ("chat@payments", [3, 0])
-    assert len((await served.ask("GET", path)).json["data"]) == 7
+    assert len((await served.ask("GET", path)).json["data"]) == len(Feature)
     assert (await served.ask("GET", f"{TEAMS}/payments")).json["routes"] == ["chat"]
     assert (await served.ask("GET", "/api/v1/routes/chat")).json["deployments"] == ["a"]
 

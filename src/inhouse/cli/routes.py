@@ -17,6 +17,7 @@ from inhouse.core.catalog import Catalog, Route
 from inhouse.core.feature import Feature
 from inhouse.families import load
 from inhouse.store import route_name
+from inhouse.wire.gitlab.features import settings_of
 
 FEATURE = click.Choice([each.value for each in Feature])
 TEAM = click.option(
@@ -37,9 +38,9 @@ def command() -> None:
     """Decide which deployments serve a feature.
 
     A route lists deployments, the best first: the next one answers when one fails before its first
-    word. With weights they share the load instead. Features are completion, generation and chat;
-    chat.explain, chat.tests, chat.refactor and chat.fix inherit the route of chat unless they have
-    their own. A team has everybody's routes unless it has its own.
+    word. With weights they share the load instead. A feature with a dot, such as chat.explain,
+    inherits the route of what stands before it unless it has its own; `routes list` shows them all.
+    A team has everybody's routes unless it has its own.
     """
 
 
@@ -73,7 +74,7 @@ def put(
 ) -> None:
     """Let DEPLOYMENTS serve FEATURE, the best first.
 
-    FEATURE is completion, generation, chat, chat.explain, chat.tests, chat.refactor or chat.fix.
+    `routes list` shows every FEATURE.
     """
     weights: tuple[int, ...] = ()
     if weighted:
@@ -134,7 +135,10 @@ def inherit(file: Path | None, feature: str, team: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(file: Path | None, team: str, as_json: bool) -> None:
-    """List every feature and what serves it, and the routes of teams."""
+    """List every feature and what serves it, and the routes of teams.
+
+    IN GITLAB are the names by which GitLab knows a feature.
+    """
     with opened(file) as registry:
         catalog = registry.snapshot()
     if team:
@@ -146,11 +150,15 @@ def show(file: Path | None, team: str, as_json: bool) -> None:
     if as_json:
         output.json([_view(catalog, *each) for each in listed])
         return
-    rows = [(each.value, name, _words(catalog, each, name)) for each, name in listed]
-    if catalog.team_routes or team:
-        output.table(["FEATURE", "TEAM", "SERVED BY"], rows, empty="")
-    else:
-        output.table(["FEATURE", "SERVED BY"], [(each, words) for each, _, words in rows], empty="")
+    heads = ["FEATURE", "TEAM", "SERVED BY", "IN GITLAB"]
+    rows = [
+        [each.value, name, _words(catalog, each, name), ", ".join(settings_of(each))]
+        for each, name in listed
+    ]
+    if not (catalog.team_routes or team):
+        for row in (heads, *rows):
+            del row[1]
+    output.table(heads, rows, empty="")
 
 
 def _weights(pairs: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -206,6 +214,7 @@ def _view(catalog: Catalog, feature: Feature, team: str) -> dict[str, object]:
         "disabled": route.disabled,
         "declared": own and route.declared,
         "inherits": None if own else route_name(route.feature, route.team),
+        "gitlab": settings_of(feature),
     }
 
 

@@ -12,12 +12,14 @@ from inhouse.errors import InvalidValueError
 from inhouse.server.api.changing import change, feature
 from inhouse.server.operation import Call, Operation
 from inhouse.store import route_name
+from inhouse.wire.gitlab.features import settings_of
 
 
 class RouteView(Struct, frozen=True, kw_only=True):
     """What serves a feature, for everybody or for the members of `team`.
 
-    `inherits` names the route that is taken over, as in ``chat`` or ``chat@payments``.
+    `inherits` names the route that is taken over, as in ``chat`` or ``chat@payments``. `gitlab`
+    holds GitLab's names for the feature.
     """
 
     feature: Feature
@@ -27,6 +29,7 @@ class RouteView(Struct, frozen=True, kw_only=True):
     disabled: bool
     declared: bool
     inherits: str | None
+    gitlab: tuple[str, ...]
 
 
 class RouteBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,6 +104,7 @@ def view(catalog: Catalog, asked: Feature, team: str = "") -> RouteView:
         disabled=route.disabled,
         declared=route.declared,
         inherits=None if own else route_name(route.feature, route.team),
+        gitlab=settings_of(asked),
     )
 
 
