@@ -20,6 +20,7 @@ from inhouse.core.requests import Caller
 from inhouse.errors import AuthenticationError, ConfigError, InhouseError
 from inhouse.families import Families
 from inhouse.families import load as load_families
+from inhouse.features.agent import Agent
 from inhouse.features.asking import Asking
 from inhouse.features.chat import Chat
 from inhouse.features.completion import Completion
@@ -124,6 +125,7 @@ class Gateway:
         self.completion = Completion(asking, Superseding())
         self.generation = Generation(asking)
         self.chat = Chat(asking)
+        self.agent = Agent(asking)
         self.documentation = Documentation(
             config.gitlab.docs, lambda why: log.failure("documentation not searched", why=why)
         )

@@ -1,5 +1,6 @@
 """Requests rendered to prompts within a token budget; pure functions of their arguments."""
 
+from inhouse.prompts.agent import render_step
 from inhouse.prompts.budget import Budget
 from inhouse.prompts.chat import render_chat
 from inhouse.prompts.completion import render_completion
@@ -25,6 +26,7 @@ __all__ = [
     "render_completion",
     "render_generation",
     "render_prepared",
+    "render_step",
     "render_task",
     "restore",
     "split_fim",
