@@ -9,14 +9,25 @@ from inhouse.errors import InvalidValueError
 from inhouse.families import Family
 from inhouse.prompts.conversation import fold, joined
 from inhouse.prompts.rendered import Rendered, sampled
-from inhouse.prompts.templates import messages
+from inhouse.prompts.templates import sections
 
 TEMPLATES = {
     Feature.CHAT_EXPLAIN: "chat-explain-1",
     Feature.CHAT_TESTS: "chat-tests-1",
     Feature.CHAT_REFACTOR: "chat-refactor-1",
     Feature.CHAT_FIX: "chat-fix-1",
+    Feature.CHAT_TROUBLESHOOT: "troubleshoot-job-1",
+    Feature.CHAT_COMMENTS: "summarize-comments-1",
+    Feature.CHAT_VULNERABILITY: "explain-vulnerability-1",
+    Feature.CHAT_RESOLVE: "chat-resolve-1",
+    Feature.CHAT_COMMIT: "commit-message-1",
+    Feature.CHAT_REVIEW: "chat-review-1",
+    Feature.CHAT_REVIEW_SUMMARY: "summarize-review-1",
+    Feature.CHAT_MERGE_REQUEST: "summarize-merge-request-1",
+    Feature.CHAT_DESCRIPTION: "chat-description-1",
+    Feature.CHAT_COMMAND: "git-command-1",
 }
+"""Whose system text opens a conversation; a task's own where people read its answers as well."""
 
 
 def render_chat(request: ChatRequest, family: Family, feature: Feature = Feature.CHAT) -> Rendered:
@@ -49,7 +60,7 @@ def check_chats(family: Family) -> None:
 
 def _opened(conversation: tuple[Message, ...], template: str) -> tuple[Message, ...]:
     """Put our system text first, in one message with the caller's own: some models allow one."""
-    (ours,) = messages(template, {})
+    ours = Message(role="system", content=sections(template)[0][1])
     if not conversation or conversation[0].role != "system":
         return (ours, *conversation)
     theirs = conversation[0].content
