@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from inhouse.core.feature import Feature
 from tests.server.serving import (
     ADMIN,
     AUDITOR,
@@ -150,7 +151,7 @@ async def test_routes_are_set_disabled_and_inherited(
     assert off.json["disabled"] is True
     back = await served.ask("DELETE", "/api/v1/routes/chat.explain")
     assert (back.json["inherits"], back.json["disabled"]) == ("chat", False)
-    assert len((await served.ask("GET", "/api/v1/routes")).json["data"]) == 7
+    assert len((await served.ask("GET", "/api/v1/routes")).json["data"]) == len(Feature)
     used = await served.ask("DELETE", "/api/v1/deployments/d")
     assert used.status == 409
 
