@@ -59,7 +59,12 @@ def command() -> None:
 @click.option("--user", metavar="ID", help="Asked for this user of the caller's only.")
 @click.option("--team", metavar="NAME", shell_complete=names.teams, help="Of this team only.")
 @click.option("--model", metavar="NAME", shell_complete=names.models, help="Asked as this only.")
-@click.option("--feature", type=click.Choice([each.value for each in Feature]))
+@click.option(
+    "--feature",
+    type=click.Choice([each.value for each in Feature]),
+    metavar="NAME",
+    help="Of this feature only, as in chat.explain.",
+)
 @click.option("--outcome", type=click.Choice([each.value for each in Outcome]))
 @click.option("--request-id", metavar="ID", help="Of the request that carried this X-Request-ID.")
 @click.option("--since", callback=_age, metavar="AGE", help="Not older than, as in 30m, 2h or 7d.")
