@@ -31,8 +31,6 @@ OBSERVATION = "agent-observation-1"
 STOP = "\nObservation:"
 MOST_STEPS = 10
 """Steps after which GitLab gives up: the last must be an answer."""
-_FENCE = 16
-"""Bytes that a fence takes, generously."""
 _Texts = TypeVar("_Texts", Turn, Attachment, Step)
 
 
@@ -51,7 +49,8 @@ def render_step(request: AgentRequest, family: Family, budget: Budget) -> Render
     pieces = _pieces(question.attachments, request.steps)
     bare = _asked(request, dict.fromkeys(pieces, ""))
     room = budget.room(request.params.max_tokens) - _size(bare, budget)
-    room -= sum(_FENCE for each in question.attachments if each.content)
+    texts = (each.content for each in question.attachments)
+    room -= sum(size(fenced(text)) - size(text) for text in texts)
     working = sum(size(each.text) for each in pieces.values())
     history = _history(request.turns[: request.question], room - working, budget)
     fitted = fit(pieces, room - _size(history, budget), ())
@@ -129,11 +128,14 @@ def _history(turns: tuple[Turn, ...], room: int, budget: Budget) -> list[Message
 
 
 def _attached(attachments: Iterable[Attachment]) -> str:
-    return "".join(
-        f"{' '.join(filter(None, (each.kind, line(each.name))))}"
-        + (f":\n{fenced(each.content)}" if each.content else ".\n\n")
-        for each in attachments
-    )
+    return "".join(map(_shown, attachments))
+
+
+def _shown(attachment: Attachment) -> str:
+    name = f' "{line(attachment.name)}"' if attachment.name else ""
+    if not attachment.content:
+        return f"{attachment.kind}{name}.\n\n"
+    return f"{attachment.kind}{name}:\n{fenced(attachment.content)}"
 
 
 def _alternating(conversation: list[Message]) -> Iterator[Message]:
@@ -153,7 +155,9 @@ def _alternating(conversation: list[Message]) -> Iterator[Message]:
 
 def _size(conversation: Iterable[Message], budget: Budget) -> int:
     """Return the bytes that messages take, with what a chat template adds to them."""
-    return sum(size(str(each.content)) + budget.bytes(MESSAGE_TOKENS) + 1 for each in conversation)
+    # One token more, since what is left of the last one of each message counts whole.
+    around = budget.bytes(MESSAGE_TOKENS + 1) + 1
+    return sum(size(str(each.content)) + around for each in conversation)
 
 
 def _texts(request: AgentRequest) -> Iterator[str]:

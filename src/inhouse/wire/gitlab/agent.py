@@ -1,8 +1,4 @@
-"""``POST /v2/chat/agent``: what GitLab's chat sends for each step, and the events that it reads.
-
-The events are JSON objects, one a line. GitLab looks for lines, so nothing that any program takes
-for a line's end stands inside of one.
-"""
+"""``POST /v2/chat/agent``: what GitLab's chat sends for each step."""
 
 from __future__ import annotations
 
@@ -12,29 +8,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from inhouse.core.agent import (
-    Action,
-    AgentEvent,
-    AgentRequest,
-    AnswerDelta,
-    Attachment,
-    Failed,
-    Step,
-    Turn,
-    Unformatted,
-    tool_name,
-)
-from inhouse.core.delta import Usage
+from inhouse.core.agent import AgentRequest, Attachment, Step, Turn, tool_name
 from inhouse.core.requests import Params
 from inhouse.errors import InvalidValueError
 from inhouse.wire.decoding import decode_json
 from inhouse.wire.gitlab.model import ModelMetadata
 
-NDJSON = b"application/x-ndjson; charset=utf-8"
 MISPLACED = "agent_scratchpad can only be present when role is ASSISTANT"
-
-_LINE_ENDS = {"\x85": b"\\u0085", "\u2028": b"\\u2028", "\u2029": b"\\u2029"}
-"""Besides those below U+0020, which JSON escapes anyway."""
 
 
 class Context(Struct, frozen=True):
@@ -136,7 +116,6 @@ class Body(Struct, frozen=True, kw_only=True):
 
 
 _body = msgspec.json.Decoder(Body)
-_encode = msgspec.json.Encoder().encode
 
 
 def decode(raw: bytes) -> Body:
@@ -166,35 +145,6 @@ def agent_request(body: Body, tools: tuple[str, ...], today: str, request_id: st
         today=today,
         params=Params(request_id=request_id),
     )
-
-
-def encode(event: AgentEvent) -> bytes:
-    """Return an event's line."""
-    match event:
-        case Action():
-            data = {"tool": event.tool, "tool_input": event.tool_input, "thought": event.thought}
-            return _line("action", data)
-        case AnswerDelta():
-            data = {"text": event.text, "finish_reason": event.finish_reason}
-            return _line("final_answer_delta", data)
-        case Unformatted():
-            return _line("unknown", {"text": event.text})
-        case Failed():
-            return _line("error", {"message": event.message, "retryable": event.retryable})
-
-
-def encode_usage(model: str, usage: Usage) -> bytes:
-    """Return the line that tells what an answer took."""
-    counts = {"input_tokens": usage.prompt_tokens, "output_tokens": usage.completion_tokens}
-    return _line("usage", {"usage": {model: counts}})
-
-
-def _line(kind: str, data: dict[str, Any]) -> bytes:
-    line = _encode({"type": kind, "data": data})
-    if not line.isascii():
-        for character, escape in _LINE_ENDS.items():
-            line = line.replace(character.encode(), escape)
-    return line + b"\n"
 
 
 def _turns(body: Body) -> Iterator[Turn]:

@@ -18,6 +18,7 @@ from inhouse.server.errors import problem
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
 from inhouse.wire.gitlab import agent as wire
+from inhouse.wire.gitlab.agent_events import NDJSON, encode, encode_usage
 from inhouse.wire.gitlab.model import requested
 from inhouse.wire.gitlab.tools import offered
 
@@ -93,23 +94,23 @@ async def _send(exchange: Exchange, events: AsyncGenerator[AgentEvent], target: 
         try:
             async for event in events:
                 failed = isinstance(event, Failed)
-                await _write(exchange, wire.encode(event))
+                await _write(exchange, encode(event))
         except UpstreamError as error:
             failed = True
             recording.fail(error, 200)
-            await _write(exchange, wire.encode(_failure(error)))
+            await _write(exchange, encode(_failure(error)))
     # What is not told by the upstream is an estimate, and nobody's to account.
     usage = Usage(
         prompt_tokens=recording.prompt_tokens, completion_tokens=recording.completion_tokens
     )
     known = not failed and usage != Usage()
-    await exchange.end(wire.encode_usage(_model(exchange, target), usage) if known else b"")
+    await exchange.end(encode_usage(_model(exchange, target), usage) if known else b"")
 
 
 async def _write(exchange: Exchange, line: bytes) -> None:
     """Send a line; the head waits for the first, when it is known who answers."""
     if not exchange.started:
-        await exchange.begin_stream(wire.NDJSON)
+        await exchange.begin_stream(NDJSON)
     await exchange.write(line)
 
 
