@@ -69,7 +69,11 @@ class Expected(Struct, forbid_unknown_fields=True):
 
 
 class Case(Struct, forbid_unknown_fields=True):
-    """One case; `visitor` is ``as`` in JSON. ``{endpoint}`` in texts is the upstream's."""
+    """One case; `visitor` is ``as`` in JSON.
+
+    In the request ``{endpoint}`` is the upstream's, and ``{"repeat": ["text", 1000]}`` a long text,
+    likewise with a list for a long list.
+    """
 
     name: str
     request: Request
@@ -79,6 +83,15 @@ class Case(Struct, forbid_unknown_fields=True):
     visitor: Visitor = field(default="gitlab", name="as")
     claims: dict[str, Any] = field(default_factory=dict[str, Any])
     upstream: list[Entry] = field(default_factory=list[Entry])
+
+    @property
+    def plain(self) -> bool:
+        """Whether any stage will do: nothing is set, and nothing is left behind at the upstream."""
+        return (self.config, self.routes, self.upstream) == ("", ROUTES, [])
+
+
+PLAIN = Case(name="plain", request=Request(path="/"), expect=Expected())
+"""A case that sets nothing."""
 
 
 class Answer(Struct):

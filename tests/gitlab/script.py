@@ -59,11 +59,16 @@ class Entry(Struct, forbid_unknown_fields=True):
 class Scripted(FakeOpenAI):
     """An upstream that plays a script, and refuses whatever is asked behind its end."""
 
-    def __init__(self, script: list[Entry]) -> None:
+    def __init__(self) -> None:
         """Serve any model: which one is asked is the case's business."""
         super().__init__()
         self.routes |= {"/embeddings"}
-        self.faults.extend(entry.handler(self) for entry in script)
+
+    def script(self, entries: list[Entry]) -> None:
+        """Play this from now on, and forget what was seen before."""
+        self.requests.clear()
+        self.faults.clear()
+        self.faults.extend(entry.handler(self) for entry in entries)
 
     async def _answer(self, exchange: Exchange, *, chat: bool) -> None:
         del chat

@@ -4,16 +4,20 @@ Nothing in a case is ignored: an unknown member is an error, and so is an upstre
 more or less often than its script says. The format is told in `tests.gitlab.case`.
 """
 
+import contextlib
 import json
+from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any, cast
 
 import aiohttp
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 from yarl import URL
 
 from inhouse.core.trace import Trace
-from tests.gitlab.case import Answer, Case, Request
+from tests.fakes.gitlab import FakeGitLab
+from tests.gitlab.case import PLAIN, Answer, Case, Request
 from tests.gitlab.holding import differences, upstream_differences
 from tests.gitlab.script import Scripted
 from tests.gitlab.visiting import authorization, instance
@@ -55,19 +59,40 @@ def load(path: Path, name: str) -> Case:
     raise AssertionError(f"There is no case '{name}' in {path.name}.")
 
 
+class Stage(Struct):
+    """Where cases are played: a gateway, its upstream, and the GitLab that may ask it."""
+
+    served: Served
+    upstream: Scripted
+    gitlab: FakeGitLab
+
+
+@contextlib.asynccontextmanager
+async def stage(folder: Path, setting: Case = PLAIN) -> AsyncGenerator[Stage]:
+    """Yield a stage as a case sets it, until the block is left."""
+    async with Scripted() as upstream, instance() as gitlab:
+        routes = [route(feature, *names) for feature, names in setting.routes.items()]
+        text = _filled(DEPLOYMENTS + "".join(routes) + setting.config, upstream)
+        async with serving(configuration(folder, text + gitlab.toml())) as served:
+            yield Stage(served, upstream, gitlab)
+
+
 async def run(case: Case, folder: Path) -> None:
+    """Play a case on a stage of its own."""
+    async with stage(folder, case) as own:
+        await play(case, own)
+
+
+async def play(case: Case, stage: Stage) -> None:
     """Ask what the case asks, and hold everything against it; raises `AssertionError`."""
-    async with Scripted(case.upstream) as upstream, instance() as gitlab:
-        routes = [route(feature, *names) for feature, names in case.routes.items()]
-        text = DEPLOYMENTS + "".join(routes) + case.config
-        config = configuration(folder, _filled(text, upstream) + gitlab.toml())
-        async with serving(config) as served:
-            headers = await authorization(served, gitlab, case.visitor, case.claims)
-            answer = await _ask(served, _request(case, upstream), headers)
-            trace = await _trace(served, answer)
-            problems = differences(case.expect, answer, trace)
-            asked = len(case.upstream) if case.expect.asked is UNSET else case.expect.asked
-            problems += upstream_differences(case.expect, upstream.seen(), asked)
+    served, upstream = stage.served, stage.upstream
+    upstream.script(case.upstream)
+    headers = await authorization(served, stage.gitlab, case.visitor, case.claims)
+    answer = await _ask(served, _request(case, upstream), headers)
+    trace = await _trace(served, answer)
+    problems = differences(case.expect, answer, trace)
+    asked = len(case.upstream) if case.expect.asked is UNSET else case.expect.asked
+    problems += upstream_differences(case.expect, upstream.seen(), asked)
     if problems:
         raise AssertionError(_told(case, problems, answer, upstream, trace))
 
@@ -77,9 +102,22 @@ def _filled(text: str, upstream: Scripted) -> str:
 
 
 def _request(case: Case, upstream: Scripted) -> Request:
-    """Return the request with the upstream's address in it."""
+    """Return the request with the upstream's address in it, and with its long texts."""
     filled = json.loads(_filled(msgspec.json.encode(case.request).decode(), upstream))
-    return msgspec.convert(filled, Request)
+    return msgspec.convert(_lengthened(filled), Request)
+
+
+def _lengthened(value: Any) -> Any:
+    """Return a JSON value with each ``{"repeat": ["text", times]}`` in it written out."""
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        if members.keys() == {"repeat"}:
+            part, times = members["repeat"]
+            return _lengthened(part) * times
+        return {name: _lengthened(each) for name, each in members.items()}
+    if isinstance(value, list):
+        return [_lengthened(each) for each in cast("list[Any]", value)]
+    return value
 
 
 async def _ask(served: Served, request: Request, headers: dict[str, str]) -> Answer:
