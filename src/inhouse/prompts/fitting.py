@@ -42,21 +42,21 @@ def fit(pieces: Mapping[str, Piece], room: int, tokens: tuple[str, ...]) -> Fitt
 
     Disarming makes text longer, so what no longer fits is cut again.
     """
-    limits = shares(
-        [size(each.text) for each in pieces.values()],
-        [each.weight for each in pieces.values()],
-        max(0, room),
-    )
-    texts: dict[str, str] = {}
-    disarmed: dict[str, None] = {}
-    for (name, piece), limit in zip(pieces.items(), limits, strict=True):
-        text = kept(piece.text, limit, piece.keep)
-        special = found(text, tokens)
-        if special:
-            disarmed |= dict.fromkeys(special)
-            text = kept(disarm(text, tokens), limit, piece.keep)
-        texts[name] = text
-    return Fitted(texts=texts, disarmed=tuple(disarmed))
+    texts = _cut(pieces, {name: each.text for name, each in pieces.items()}, room)
+    special = {name: found(text, tokens) for name, text in texts.items()}
+    disarmed = tuple(dict.fromkeys(token for each in special.values() for token in each))
+    if disarmed:
+        texts = _cut(pieces, {name: disarm(text, tokens) for name, text in texts.items()}, room)
+    return Fitted(texts=texts, disarmed=disarmed)
+
+
+def _cut(pieces: Mapping[str, Piece], texts: Mapping[str, str], room: int) -> dict[str, str]:
+    sizes = [size(text) for text in texts.values()]
+    limits = shares(sizes, [each.weight for each in pieces.values()], max(0, room))
+    return {
+        name: kept(text, limit, pieces[name].keep)
+        for (name, text), limit in zip(texts.items(), limits, strict=True)
+    }
 
 
 def kept(text: str, room: int, keep: Keep) -> str:

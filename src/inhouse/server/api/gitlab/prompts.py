@@ -30,6 +30,8 @@ from inhouse.wire.gitlab.unframed import KIND, Unframed
 
 CHECK = "model_configuration/check"
 """What an administrator's "Test connection" asks."""
+LONGEST_NAME = 255
+"""Characters of a path or a language, as at GitLab's other doors."""
 SILENT = "The model was asked a short question and answered with nothing."
 
 
@@ -107,8 +109,8 @@ def _deltas(exchange: Exchange, visitor: Visitor, target: Target, request: TaskR
             completion = CompletionRequest(
                 prefix=inputs["prefix"],
                 suffix=inputs.get("suffix", ""),
-                path=inputs.get("file_name", ""),
-                language=inputs.get("language", ""),
+                path=inputs.get("file_name", "")[-LONGEST_NAME:],
+                language=inputs.get("language", "")[:LONGEST_NAME],
                 user=visitor.user,
                 params=params,
             )
@@ -118,8 +120,8 @@ def _deltas(exchange: Exchange, visitor: Visitor, target: Target, request: TaskR
                 instruction=inputs.get("instruction", ""),
                 prefix=inputs["prefix"],
                 suffix=inputs.get("suffix", ""),
-                path=inputs.get("file_name", ""),
-                language=inputs.get("language", ""),
+                path=inputs.get("file_name", "")[-LONGEST_NAME:],
+                language=inputs.get("language", "")[:LONGEST_NAME],
                 params=params,
             )
             return gateway.generation.stream(generation, target, exchange.recording)
