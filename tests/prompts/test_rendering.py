@@ -237,14 +237,17 @@ def test_a_base_model_reads_the_instruction_as_a_comment(prefix: str, expected: 
 
 
 @every_family
-@pytest.mark.parametrize("prefix", ["# Sort it\n", "# Sort it", "def f():\n    # Sort it\n    "])
+@pytest.mark.parametrize(
+    "prefix", ["# Sort it\n", "# Sort it", "def f():\n    # Sort it\n    ", "def sort(them):"]
+)
 def test_without_an_instruction_the_code_above_stands_for_it(family: Family, prefix: str) -> None:
     if family.generation is GenerationMode.NONE:
         return
     request = GenerationRequest(instruction=" \n", prefix=prefix, suffix=SUFFIX, path="a.py")
     prompt = render_generation(request, family, BUDGET).prompt
     if family.generation is GenerationMode.TEXT:
-        asked = CompletionRequest(prefix=prefix, suffix=SUFFIX, path="a.py")
+        below = prefix + "\n" if prefix.endswith("it") else prefix
+        asked = CompletionRequest(prefix=below, suffix=SUFFIX, path="a.py")
         assert prompt == render_completion(asked, family, BUDGET).prompt
     else:
         assert said(prompt).endswith(f"File: a.py\n\n{prefix}{{CURSOR}}{SUFFIX}")

@@ -443,10 +443,10 @@ system: You find out why a CI/CD job failed, from its log. The log may begin in 
 
 Write Markdown in two parts:
 
-#### Root cause of failure
+#### Why it failed
 Quote the line or lines that show the failure, and say in plain words what went wrong. Look for the first real error, not for what it caused later; a warning matters only if it led there. If the log does not tell, say what is missing.
 
-#### Example fix
+#### How to mend it
 The smallest change that would make the job pass: a command, a line of configuration, or code in a fenced block. Where there are several possible causes, give the likeliest first.
 user: def f(x): return x
 """,

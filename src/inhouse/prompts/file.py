@@ -37,6 +37,12 @@ def line_comment(path: str, language: str) -> str:
     return MARKERS.get(language.lower() or name.rpartition(".")[2], "//")
 
 
+def is_comment(line: str, path: str, language: str) -> bool:
+    """Tell whether a line is a line comment of the file's language, or ends a block comment."""
+    text = line.strip()
+    return text.startswith(line_comment(path, language)) or text.endswith("*/")
+
+
 def fenced(text: str) -> str:
     """Return `text` as a fenced block, with a fence that is longer than any inside."""
     longest = max(map(len, re.findall("`+", text)), default=0)

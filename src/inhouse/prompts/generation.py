@@ -11,7 +11,7 @@ from inhouse.families import Family, GenerationMode
 from inhouse.prompts import raw, snippets
 from inhouse.prompts.budget import Budget, head, size
 from inhouse.prompts.conversation import asked
-from inhouse.prompts.file import comment
+from inhouse.prompts.file import comment, is_comment
 from inhouse.prompts.hole import hole
 from inhouse.prompts.rendered import Rendered, rendered
 from inhouse.prompts.special import disarm, found
@@ -59,7 +59,8 @@ def _chat(request: GenerationRequest, family: Family, budget: Budget) -> Rendere
 def _text(request: GenerationRequest, family: Family, budget: Budget) -> Rendered:
     """Put the instruction as a comment at the cursor: what a base model understands best.
 
-    On a blank line the comment takes over its indentation, and so does the line below it.
+    On a blank line the comment takes over its indentation, and so does the line below it. Without
+    an instruction a comment that ends at the cursor is one, and the code begins below it.
     """
     wanted = request.params.max_tokens
     line = request.prefix.rpartition("\n")[2]
@@ -81,7 +82,8 @@ def _text(request: GenerationRequest, family: Family, budget: Budget) -> Rendere
     )
     form = snippets.in_text(family, request.path, request.language)
     files = snippets.beside(request, code, family, budget, overhead, form)
-    joint = "" if not remark or not code.prefix or code.prefix.endswith("\n") else "\n"
+    begins_below = remark or is_comment(line, request.path, request.language)
+    joint = "\n" if begins_below and code.prefix and not code.prefix.endswith("\n") else ""
     prefix = code.prefix + joint + remark + indent
     return rendered(
         Text(raw.with_header(family, files.text or above, prefix, code.suffix)),
