@@ -118,7 +118,15 @@ def _chosen(
 ) -> Iterator[Snippet]:
     """Yield the best that fit as they are, then as much as fits of the best that is too long."""
     too_long: Snippet | None = None
-    for snippet in _foreign(request):
+    seen: set[str] = set()
+    for each in request.context:
+        # Looking for long texts in each other takes a while: one of them is all that can be cut.
+        if too_long is not None and len(each.content) > room:
+            continue
+        snippet = _tidy(each)
+        if snippet.content in seen or _is_known(snippet, request):
+            continue
+        seen.add(snippet.content)
         if len(snippet.content) <= room:
             shown = _disarmed(snippet, family)
             cost = size(form.shown(shown))
@@ -131,18 +139,17 @@ def _chosen(
         yield cut
 
 
-def _foreign(request: CompletionRequest | GenerationRequest) -> Iterator[Snippet]:
-    """Yield the snippets that say what the current file does not, each once."""
-    path = line(request.path)
-    seen: set[str] = set()
-    for snippet in request.context:
-        name, content = line(snippet.name), snippet.content.strip("\r\n").rstrip()
-        text = content.strip()
-        known = text in seen or text in request.prefix or text in request.suffix
-        if not text or known or (path and name == path):
-            continue
-        seen.add(text)
-        yield Snippet(name=name, content=content)
+def _tidy(snippet: Snippet) -> Snippet:
+    """Return a snippet with its name on one line, without blank lines around it."""
+    return Snippet(name=line(snippet.name), content=snippet.content.strip("\r\n").rstrip())
+
+
+def _is_known(snippet: Snippet, request: CompletionRequest | GenerationRequest) -> bool:
+    """Tell whether a snippet says nothing that the current file does not."""
+    text, path = snippet.content.strip(), line(request.path)
+    if not text or (path and snippet.name == path):
+        return True
+    return text in request.prefix or text in request.suffix
 
 
 def _cut(snippet: Snippet, family: Family, room: int, form: Form) -> Snippet | None:
