@@ -14,18 +14,25 @@ GPU = "http://gpu:8000/v1"
 FAMILIES = load(None)
 
 
-def model(**fields: str) -> RequestedModel:
-    key = Secret(fields.pop("api_key", ""))
-    return RequestedModel(**({"family": "codestral", "endpoint": GPU} | fields), api_key=key)
+def model(
+    identifier: str = "", family: str = "codestral", endpoint: str = GPU, api_key: str = ""
+) -> RequestedModel:
+    return RequestedModel(
+        family=family, identifier=identifier, endpoint=endpoint, api_key=Secret(api_key)
+    )
 
 
 def catalog(*deployments: Deployment) -> Catalog:
     return Catalog(deployments={each.name: each for each in deployments})
 
 
-def deployment(name: str, **fields: str) -> Deployment:
-    given = {"family": "codestral", "identifier": "custom_openai/coder", "endpoint": GPU}
-    return Deployment(name=name, **(given | fields))
+def deployment(
+    name: str,
+    family: str = "codestral",
+    identifier: str = "custom_openai/coder",
+    endpoint: str = GPU,
+) -> Deployment:
+    return Deployment(name=name, family=family, identifier=identifier, endpoint=endpoint)
 
 
 class Made:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Any
+from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 from msgspec import Struct, field
 
+from inhouse.core.feature import Feature
 from inhouse.core.requests import Caller
 from inhouse.wire.decoding import decode_json
+from inhouse.wire.gitlab.code import decode_completion
+from inhouse.wire.gitlab.editing import Editing
 from inhouse.wire.gitlab.graphql import Field, answered, selected
 
 VERSION = "18.5.0"
@@ -32,6 +35,12 @@ class GraphQl(Struct, frozen=True, kw_only=True):
     variables: dict[str, Any] | None = None
 
 
+class Intent(Struct, frozen=True, kw_only=True):
+    """What an editor wants at the cursor; where it does not say, a completion."""
+
+    intent: Literal["completion", "generation"] | None = None
+
+
 class DirectAccess(Struct, frozen=True, kw_only=True):
     """Where an extension may ask for completions directly, and how until `expires_at`, Unix time.
 
@@ -45,6 +54,14 @@ class DirectAccess(Struct, frozen=True, kw_only=True):
 
 
 _GRAPH_QL = msgspec.json.Decoder(GraphQl)
+_INTENT = msgspec.json.Decoder(Intent)
+
+
+def decode_suggestion(raw: bytes) -> tuple[Feature, Editing]:
+    """Return what is asked for, and of which feature; raises as `decode_completion`."""
+    wanted: Intent = decode_json(raw, _INTENT)
+    feature = Feature.GENERATION if wanted.intent == "generation" else Feature.COMPLETION
+    return feature, decode_completion(raw)
 
 
 def personal_token(caller: Caller, scopes: list[str]) -> bytes:

@@ -15,8 +15,11 @@ from inhouse.core.catalog import Role
 from inhouse.core.requests import Caller
 from inhouse.errors import ForbiddenError, InvalidValueError, UnknownEndpointError
 from inhouse.server import auth
+from inhouse.server.api.gitlab.code import answer
 from inhouse.server.api.gitlab.door import Visitor
 from inhouse.server.api.gitlab.refusals import phrase
+from inhouse.server.api.gitlab.suggesting import suggest
+from inhouse.server.api.gitlab.suggestions import stream_events
 from inhouse.server.api.gitlab.tokens import mint
 from inhouse.server.dialect import Dialect
 from inhouse.server.errors import Problem
@@ -26,12 +29,14 @@ from inhouse.wire.gitlab import editor
 from inhouse.wire.gitlab.editor import DirectAccess
 
 TOKEN = b"private-token"
+EVENTS = b"x-supports-sse-streaming"
+"""By this an extension says that it reads server-sent events."""
 PROTOCOL = b"x-forwarded-proto"
 DIRECT = {"X-Gitlab-Authentication-Type": "oidc"}
 """What goes along with requests that an extension sends directly."""
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?\Z")
 
-Answer = Callable[[Exchange, Visitor], Awaitable[None]]
+Serve = Callable[[Exchange, Visitor], Awaitable[None]]
 
 
 def refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
@@ -39,7 +44,7 @@ def refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
     del trace_id
     status = found.status
     said = f"{status} {phrase(status)}"
-    if status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}:
+    if status != HTTPStatus.UNAUTHORIZED and found.code != "unknown_path":
         said += f" - {found.message}"
     return status, msgspec.json.encode({"message": said})
 
@@ -71,6 +76,16 @@ async def version(exchange: Exchange, visitor: Visitor) -> None:
 async def graphql(exchange: Exchange, visitor: Visitor) -> None:
     """``POST /api/graphql``."""
     await exchange.answer(editor.graphql(await exchange.body(), visitor.caller))
+
+
+async def suggestions(exchange: Exchange, visitor: Visitor) -> None:
+    """``POST /api/v4/code_suggestions/completions``: complete or write code at the cursor."""
+    feature, editing = editor.decode_suggestion(await exchange.body())
+    deltas = await suggest(exchange, visitor, feature, editing)
+    if editing.stream and exchange.headers.get(EVENTS, b"").strip().lower() == b"true":
+        await stream_events(exchange, feature, editing, deltas)
+    else:
+        await answer(exchange, feature, editing, deltas)
 
 
 async def direct_access(exchange: Exchange, visitor: Visitor) -> None:
@@ -129,13 +144,13 @@ def _visitor(exchange: Exchange) -> Visitor:
     return Visitor(caller=caller)
 
 
-def _endpoint(method: str, path: str, answer: Answer, *, recorded: bool = False) -> Endpoint:
+def _endpoint(method: str, path: str, serve: Serve, *, recorded: bool = False) -> Endpoint:
     async def handle(exchange: Exchange) -> None:
         if not exchange.gateway.config.gitlab.serve_editor_api:
             raise UnknownEndpointError(
                 "There is nothing here: serve_editor_api in [gitlab] of inhouse.toml is off."
             )
-        await answer(exchange, _visitor(exchange))
+        await serve(exchange, _visitor(exchange))
 
     return Endpoint(method=method, path=path, handle=handle, dialect=EDITOR, recorded=recorded)
 
@@ -148,6 +163,7 @@ ENDPOINTS = (
     _endpoint("GET", "/api/v4/version", version),
     _endpoint("GET", "/api/v4/metadata", version),
     _endpoint("POST", "/api/graphql", graphql),
+    _endpoint("POST", f"{_SUGGESTIONS}/completions", suggestions, recorded=True),
     _endpoint("POST", f"{_SUGGESTIONS}/direct_access", direct_access, recorded=True),
     _endpoint("POST", f"{_SUGGESTIONS}/enabled", noted),
     _endpoint("POST", f"{_SUGGESTIONS}/connection_details", connection_details),
