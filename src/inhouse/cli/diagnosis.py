@@ -46,6 +46,12 @@ def file_found(configured: config.Config) -> Check:
     return ok("configuration", f"{configured.path} is well-formed.")
 
 
+def remarks(configured: config.Config) -> Iterator[Check]:
+    """Name the variables that have no effect, or not the one that was meant."""
+    for each in configured.remarks:
+        yield warning("environment", f"{', '.join(each.variables)}: {each.text}")
+
+
 def key_file(configured: config.Config) -> Check:
     """Look at what seals the upstreams' keys."""
     name, file = "key file", configured.key_file

@@ -12,6 +12,7 @@ import msgspec
 from inhouse import config
 from inhouse.cli import diagnosis, output, testing
 from inhouse.cli.command import Command, json_option
+from inhouse.cli.gitlab import checks as examined
 from inhouse.core.catalog import Catalog
 from inhouse.errors import ConfigError, StoreError
 from inhouse.families import load
@@ -20,18 +21,38 @@ from inhouse.store import Registry
 
 
 @click.command(
-    "doctor", cls=Command, examples=["inhouse doctor", "inhouse --config inhouse.toml doctor"]
+    "doctor",
+    cls=Command,
+    examples=[
+        "inhouse doctor",
+        "inhouse --config inhouse.toml doctor",
+        "inhouse doctor --gitlab",
+        "inhouse doctor --gitlab https://gitlab.example --json",
+    ],
 )
 @click.option("--offline", is_flag=True, help="Ask no upstream.")
+@click.option(
+    "--gitlab",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[URL]",
+    help="Look at GitLab and at a running gateway as GitLab sees it, by default at each GitLab that"
+    " is configured.",
+)
 @json_option
 @click.pass_obj
-def command(file: Path | None, offline: bool, as_json: bool) -> None:
+def command(file: Path | None, offline: bool, gitlab: str | None, as_json: bool) -> None:
     """Look at configuration, store, port, keys, routes, and ask each deployment.
 
     Says what is wrong and how to mend it. The status is 1 where something does not work.
+
+    With --gitlab it asks GitLab for its keys, and the gateway at INHOUSE_URL with the key in
+    INHOUSE_API_KEY for all that GitLab's own checks want. Authentication stays on.
     """
     made: list[Check] = []
-    for check in _checks(file, offline=offline):
+    found = _checks(file, offline=offline) if gitlab is None else _gitlab(file, gitlab)
+    for check in found:
         made.append(check)
         if not as_json:
             testing.print_check(check)
@@ -45,6 +66,18 @@ def command(file: Path | None, offline: bool, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
+def _gitlab(file: Path | None, url: str) -> Iterator[Check]:
+    yield diagnosis.versions()
+    try:
+        configured = config.load(file)
+    except ConfigError as error:
+        yield failed("configuration", str(error), "Correct the file or the variable.")
+        return
+    yield diagnosis.file_found(configured)
+    yield from diagnosis.remarks(configured)
+    yield from examined(configured, url)
+
+
 def _checks(file: Path | None, *, offline: bool) -> Iterator[Check]:
     yield diagnosis.versions()
     try:
@@ -54,6 +87,7 @@ def _checks(file: Path | None, *, offline: bool) -> Iterator[Check]:
         yield failed("configuration", str(error), "Correct the file or the variable.")
         return
     yield diagnosis.file_found(configured)
+    yield from diagnosis.remarks(configured)
     yield diagnosis.key_file(configured)
     yield diagnosis.space(configured)
     yield asyncio.run(diagnosis.port(configured))

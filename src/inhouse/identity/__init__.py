@@ -2,9 +2,21 @@
 
 from inhouse.identity.claims import Claims
 from inhouse.identity.clock import Clock
+from inhouse.identity.discovery import WELL_KNOWN, Discovery
 from inhouse.identity.identity import Identity
 from inhouse.identity.instance import Instance
 from inhouse.identity.signing import ISSUER, Issued
-from inhouse.identity.tokens import Verified
+from inhouse.identity.tokens import LEEWAY, Verified
 
-__all__ = ["ISSUER", "Claims", "Clock", "Identity", "Instance", "Issued", "Verified"]
+__all__ = [
+    "ISSUER",
+    "LEEWAY",
+    "WELL_KNOWN",
+    "Claims",
+    "Clock",
+    "Discovery",
+    "Identity",
+    "Instance",
+    "Issued",
+    "Verified",
+]
