@@ -10,7 +10,8 @@ from inhouse.families import Family
 from inhouse.features.asking import AFFINITY, Asking, Render, Shape
 from inhouse.features.objects import OneObject
 from inhouse.features.reasoning import Unthinking
-from inhouse.features.shaping import Verbatim
+from inhouse.features.shaping import Shaper, Verbatim
+from inhouse.features.wrapping import Unwrapped
 from inhouse.prompts import (
     Budget,
     Form,
@@ -28,6 +29,14 @@ USUAL_TOKENS = 2048
 BEGUN = "def add(a, b):\n    return "
 """What a model that cannot chat is to complete, to show that it works."""
 
+SAID_NOTHING = "The model's answer is empty."
+
+_SHAPES: dict[Form, type[Shaper]] = {
+    Form.TEXT: Verbatim,
+    Form.UNWRAPPED: Unwrapped,
+    Form.JSON: OneObject,
+}
+
 
 class Tasks:
     """Answers from prompts that fit, without what the model thinks on the way."""
@@ -39,14 +48,13 @@ class Tasks:
     def stream(self, request: TaskRequest, target: Target, recording: Recording) -> Deltas:
         """Yield the answer to a task; one that is a JSON object comes in one piece."""
         task = request.task
-        shape = OneObject if task.answer is Form.JSON else Verbatim
         return self._stream(
             task.output_tokens,
             request.params,
             target,
             recording,
             render=lambda family, budget: render_task(request, family, budget),
-            shaper=lambda _: Unthinking(shape),
+            shaper=lambda _: Unthinking(_SHAPES[task.answer]),
             size=sum(len(request.inputs.get(name, "")) for name in task.inputs),
             affinity=task.template,
         )
@@ -112,6 +120,10 @@ class Tasks:
                 render=render,
                 shaper=shaper,
             )
+            said = False
             async with contextlib.aclosing(deltas):
                 async for delta in deltas:
+                    said = said or bool(delta.text)
                     yield delta
+            if not said:
+                recording.warn(SAID_NOTHING)

@@ -25,9 +25,10 @@ from inhouse.prompts.templates import messages
 
 
 class Form(StrEnum):
-    """What the answer has to be: text as the model writes it, or one JSON object alone."""
+    """What the answer has to be: text as the model writes it or without a fence, or JSON alone."""
 
     TEXT = "text"
+    UNWRAPPED = "unwrapped"
     JSON = "json"
 
 
