@@ -31,6 +31,8 @@ OBSERVATION = "agent-observation-1"
 STOP = "\nObservation:"
 MOST_STEPS = 10
 """Steps after which GitLab gives up: the last must be an answer."""
+ANSWER = 4
+"""The part of a window that is kept for the answer: in a small one, what was found counts more."""
 _Texts = TypeVar("_Texts", Turn, Attachment, Step)
 
 
@@ -48,7 +50,7 @@ def render_step(request: AgentRequest, family: Family, budget: Budget) -> Render
     question = request.turns[request.question]
     pieces = _pieces(question.attachments, request.steps)
     bare = _asked(request, dict.fromkeys(pieces, ""))
-    room = budget.room(request.params.max_tokens) - _size(bare, budget)
+    room = _room(request, budget) - _size(bare, budget)
     texts = (each.content for each in question.attachments)
     room -= sum(size(fenced(text)) - size(text) for text in texts)
     working = sum(size(each.text) for each in pieces.values())
@@ -63,6 +65,12 @@ def render_step(request: AgentRequest, family: Family, budget: Budget) -> Render
         stop=(STOP,),
         disarmed=hidden,
     )
+
+
+def _room(request: AgentRequest, budget: Budget) -> int:
+    """Return the bytes that the whole prompt may take."""
+    answer = min(budget.reserve(request.params.max_tokens), max(1, budget.window // ANSWER))
+    return budget.bytes(budget.window - answer)
 
 
 def _pieces(attachments: tuple[Attachment, ...], steps: tuple[Step, ...]) -> dict[str, Piece]:
