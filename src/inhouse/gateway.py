@@ -24,6 +24,7 @@ from inhouse.features.agent import Agent
 from inhouse.features.asking import Asking
 from inhouse.features.chat import Chat
 from inhouse.features.completion import Completion
+from inhouse.features.embedding import Embedding
 from inhouse.features.generation import Generation
 from inhouse.features.superseding import Superseding
 from inhouse.features.tasks import Tasks
@@ -126,6 +127,7 @@ class Gateway:
         self.generation = Generation(asking)
         self.chat = Chat(asking)
         self.agent = Agent(asking)
+        self.embedding = Embedding(asking)
         self.documentation = Documentation(
             config.gitlab.docs, lambda why: log.failure("documentation not searched", why=why)
         )

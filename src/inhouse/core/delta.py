@@ -51,6 +51,13 @@ class Answer(Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
 
 
+class Embedded(Struct, frozen=True, kw_only=True):
+    """Vectors in the order of the texts that they stand for."""
+
+    vectors: list[list[float]]
+    usage: Usage | None = None
+
+
 class Served(Struct, frozen=True, kw_only=True):
     """A model as its upstream lists it; `window` in tokens where it tells.
 

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from msgspec import Struct, field
 
 from inhouse.core.catalog import Deployment
-from inhouse.core.delta import Delta, Served
+from inhouse.core.delta import Delta, Embedded, Served
 from inhouse.core.documents import Document
 from inhouse.core.prompt import Prompt
 from inhouse.core.requests import Params
@@ -110,6 +110,20 @@ class Warming(Protocol):
 
     async def warm(self, deployment: Deployment, progress: Progress) -> None:
         """Prepare, or return at once where it is done; raises as `Provider.stream` does."""
+        ...
+
+
+@runtime_checkable
+class Embedding(Protocol):
+    """A provider whose deployments may turn text into vectors."""
+
+    async def embed(
+        self, deployment: Deployment, texts: Sequence[str], dimensions: int | None, params: Params
+    ) -> Embedded:
+        """Return a vector a text, of so many dimensions where that is said.
+
+        Raises as `Provider.stream` does; cancelling it aborts the upstream request.
+        """
         ...
 
 

@@ -115,6 +115,14 @@ class GenerationRequest(Struct, frozen=True, kw_only=True):
     params: Params = field(default_factory=Params)
 
 
+class EmbeddingRequest(Struct, frozen=True, kw_only=True):
+    """Turn each text into a vector, of so many dimensions where that is said."""
+
+    texts: tuple[str, ...]
+    dimensions: int | None = None
+    params: Params = field(default_factory=Params)
+
+
 class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One chat message in OpenAI's shape; parts and tool calls are handed on as they came."""
 

@@ -87,7 +87,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def deadlines(self, feature: Feature) -> Deadlines:
         """Return the deadlines of a feature."""
-        match feature.top:
+        match timed_as(feature):
             case Feature.COMPLETION:
                 return Deadlines(
                     connect=self.completion_connect_timeout,
@@ -109,6 +109,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                     between_tokens=self.chat_between_tokens_timeout,
                     total=self.chat_total_timeout,
                 )
+
+
+def timed_as(feature: Feature) -> Feature:
+    """Return the feature whose timeouts hold; those of an embedding are a chat's."""
+    return Feature.CHAT if feature.top is Feature.EMBEDDING else feature.top
 
 
 def setting_help() -> dict[str, tuple[Any, str]]:

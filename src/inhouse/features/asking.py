@@ -182,10 +182,22 @@ class Asking:
     ) -> AsyncGenerator[Delta]:
         """Yield the answer to a prompt that is not ours to cut: a conversation is the caller's."""
 
-        async def prepare(deployment: Deployment, _: Provider) -> Asked:
+        async def prepare(deployment: Deployment, provider: Provider) -> Asked:
             rendered = render(self._families.get(deployment.family))
-            return Asked(rendered.prompt, rendered.params)
+            return Asked.in_text(deployment, provider, rendered.prompt, rendered.params)
 
+        return self.prepared(target, recording, watch, prepare, affinity=affinity)
+
+    def prepared(
+        self,
+        target: Target,
+        recording: Recording,
+        watch: Watch,
+        prepare: Prepare,
+        *,
+        affinity: str = "",
+    ) -> AsyncGenerator[Delta]:
+        """Yield the answer to what `prepare` makes for each deployment."""
         return self._router.stream(target, prepare, recording, watch, affinity)
 
     def _preparing(
@@ -204,7 +216,8 @@ class Asking:
             budget = _scaled(self._budget(window, output_tokens), share)
             rendered = await _fitted(family, budget, deployment, provider, render)
             recording.estimated(budget.tokens(len(text_of(rendered.prompt))))
-            return Asked(rendered.prompt, shapers.prepared(rendered, family))
+            params = shapers.prepared(rendered, family)
+            return Asked.in_text(deployment, provider, rendered.prompt, params)
 
         return prepare
 

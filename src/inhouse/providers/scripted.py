@@ -7,18 +7,21 @@ sleeps unless the script says so; a test holds it at a `Gate` instead.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from random import Random
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from inhouse.core.catalog import Deployment
-from inhouse.core.delta import Delta, Deltas, Served, Usage
+from inhouse.core.delta import Delta, Deltas, Embedded, Served, Usage
 from inhouse.core.ports import Place, ProviderContext
-from inhouse.core.prompt import Prompt, text_of
+from inhouse.core.prompt import Prompt, Text, text_of
 from inhouse.core.requests import Params
 from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
 from inhouse.providers.known import Known
@@ -33,7 +36,8 @@ class Script(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `tokens` are said one a delta; `echo` says the prompt instead. `gate` names a gate that is
     waited at behind `gate_after` tokens. `error` is raised behind `error_after` tokens. `hang`
-    never answers. `usage` is counted where it is not given, unless `tell_usage` is off.
+    never answers. `usage` is counted where it is not given, unless `tell_usage` is off. Vectors
+    have as many `dimensions` where nobody says how many.
     """
 
     tokens: tuple[str, ...] = ("This", " is", " a", " script", ".")
@@ -57,10 +61,11 @@ class Script(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     served: tuple[str, ...] = ()
     tokenizer: bool = True
     takes_text: bool = True
+    dimensions: Annotated[int, Meta(ge=1, le=4096)] = 8
 
 
 class Call:
-    """One call of `Scripted.stream`."""
+    """One call of `Scripted.stream`, or of `Scripted.embed`, whose prompt is all texts."""
 
     def __init__(self, deployment: Deployment, prompt: Prompt, params: Params) -> None:
         """Remember what was asked."""
@@ -128,10 +133,7 @@ class Scripted:
     async def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
         """Play the script, for each of ``n`` choices in turn."""
         script = self._scripts[deployment]
-        call = Call(deployment, prompt, params)
-        self.calls.append(call)
-        finished = False
-        try:
+        with self._called(deployment, prompt, params) as call:
             tokens = _tokens(script, prompt, params)
             await _pause(script.first_delay)
             async for delta in self._play(script, tokens, params.n):
@@ -140,6 +142,32 @@ class Scripted:
             if script.tell_usage:
                 call.deltas += 1
                 yield Delta(usage=script.usage or _usage(prompt, tokens, params.n))
+
+    async def embed(
+        self, deployment: Deployment, texts: Sequence[str], dimensions: int | None, params: Params
+    ) -> Embedded:
+        """Return vectors of length 1, each made of its text alone; waits and fails as the script.
+
+        What it says to do behind a number of tokens it does at once.
+        """
+        script = self._scripts[deployment]
+        prompt = Text("\n".join(texts))
+        with self._called(deployment, prompt, params):
+            await _pause(script.first_delay)
+            for position in sorted({0, script.gate_after, script.error_after}):
+                await self._stop_at(script, position)
+            usage = script.usage or _usage(prompt, (), 1) if script.tell_usage else None
+            vectors = [_vector(text, dimensions or script.dimensions) for text in texts]
+            return Embedded(vectors=vectors, usage=usage)
+
+    @contextlib.contextmanager
+    def _called(self, deployment: Deployment, prompt: Prompt, params: Params) -> Generator[Call]:
+        """Remember a call, and how it ended."""
+        call = Call(deployment, prompt, params)
+        self.calls.append(call)
+        finished = False
+        try:
+            yield call
             finished = True
         except UpstreamError as error:
             error.deployment = deployment.name
@@ -218,6 +246,14 @@ def _tokens(script: Script, prompt: Prompt, params: Params) -> tuple[str, ...]:
 
 def _usage(prompt: Prompt, tokens: Sequence[str], choices: int) -> Usage:
     return Usage(prompt_tokens=_count(text_of(prompt)), completion_tokens=len(tokens) * choices)
+
+
+def _vector(text: str, dimensions: int) -> list[float]:
+    """Return a direction for a text: the same for the same text, unlike those of others."""
+    random = Random(text)  # noqa: S311 -- nothing secret
+    drawn = [random.gauss(0.0, 1.0) for _ in range(dimensions)]
+    length = math.hypot(*drawn)
+    return [each / length for each in drawn]
 
 
 def _count(text: str) -> int:

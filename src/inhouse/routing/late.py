@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inhouse.core.catalog import Deployment
 from inhouse.core.deadlines import Deadlines
-from inhouse.core.settings import Settings
+from inhouse.core.settings import Settings, timed_as
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.routing.target import Target
 from inhouse.routing.watch import Watch
@@ -121,4 +121,4 @@ class Late:
             return f"as the request's X-Inhouse-{phase.replace('_', '-').title()}-Timeout says"
         if getattr(self._deployment.deadlines, phase) is not None:
             return f"the deployment's deadlines.{phase}"
-        return f"{self._target.feature.top}_{phase}_timeout"
+        return f"{timed_as(self._target.feature)}_{phase}_timeout"

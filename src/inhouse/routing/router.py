@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, Self
 
 import msgspec
 from msgspec import Struct
@@ -33,10 +33,22 @@ from inhouse.routing.watch import Watch
 
 
 class Asked(Struct, frozen=True):
-    """What one deployment is asked."""
+    """How one deployment is asked: `begin` takes the params, with the deadlines that are left.
 
-    prompt: Prompt
+    A `whole` answer comes in one piece, its first word with its last one.
+    """
+
     params: Params
+    begin: Callable[[Params], AsyncGenerator[Delta]]
+    whole: bool = False
+
+    @classmethod
+    def in_text(
+        cls, deployment: Deployment, provider: Provider, prompt: Prompt, params: Params
+    ) -> Self:
+        """Return how a deployment is asked for text."""
+        whole = provider.answers_whole(deployment, params)
+        return cls(params, lambda params: provider.stream(deployment, prompt, params), whole)
 
 
 class Witness(Protocol):
@@ -138,11 +150,10 @@ class Router:
                 provider = self._provider(deployment)
                 asked = await watch.wait(prepare(deployment, provider), late.first, late.not_begun)
                 # Of a whole answer the first token comes when the last one is there.
-                whole = provider.answers_whole(deployment, asked.params)
-                due = late.total if whole else late.first
-                why = late.not_finished if whole else late.not_begun
+                due = late.total if asked.whole else late.first
+                why = late.not_finished if asked.whole else late.not_begun
                 params = msgspec.structs.replace(asked.params, deadlines=late.left())
-                deltas = provider.stream(deployment, asked.prompt, params)
+                deltas = asked.begin(params)
                 async with contextlib.aclosing(deltas):
                     while (delta := await watch.wait(anext(deltas, None), due, why)) is not None:
                         if not begun:

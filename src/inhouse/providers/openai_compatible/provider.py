@@ -14,7 +14,7 @@ from functools import partial
 import msgspec
 
 from inhouse.core.catalog import Deployment
-from inhouse.core.delta import Delta, Deltas, Generated, Served
+from inhouse.core.delta import Delta, Deltas, Embedded, Generated, Served
 from inhouse.core.ports import Place, ProviderContext
 from inhouse.core.prompt import Fim, Messages, Prompt, Text, text_of
 from inhouse.core.requests import Params
@@ -28,15 +28,26 @@ from inhouse.providers.openai_compatible.address import root
 from inhouse.providers.openai_compatible.counters import read_counters
 from inhouse.providers.openai_compatible.failures import DIALECT, refused
 from inhouse.providers.openai_compatible.learning import told
-from inhouse.providers.openai_compatible.requesting import CHAT, TEXT, Question, ask, get, send
+from inhouse.providers.openai_compatible.requesting import (
+    CHAT,
+    TEXT,
+    VECTORS,
+    Question,
+    ask,
+    get,
+    send,
+)
 from inhouse.providers.openai_compatible.servers import server
 from inhouse.providers.openai_compatible.site import Platform
 from inhouse.providers.openai_compatible.upstream import Upstream
 from inhouse.transport import Response, Transport
 from inhouse.wire.decoding import UNREADABLE
+from inhouse.wire.openai.embeddings import embeddings_body, read_embeddings
 from inhouse.wire.openai.listing import models, tokenize_body, tokens
 from inhouse.wire.openai.outbound import Reading, ReportedError, chat_body, completion_body
 from inhouse.wire.openai.refusals import refusal
+
+_UNREAD = (*UNREADABLE, ReportedError)
 
 
 class OpenAICompatible:
@@ -86,6 +97,24 @@ class OpenAICompatible:
     def stream(self, deployment: Deployment, prompt: Prompt, params: Params) -> Deltas:
         """Ask the model and yield its answer piece by piece; closing it hangs up at once."""
         return answered(deployment, lambda: self._begin(deployment, prompt, params))
+
+    async def embed(
+        self, deployment: Deployment, texts: Sequence[str], dimensions: int | None, params: Params
+    ) -> Embedded:
+        """Return a vector a text, in one request."""
+        upstream = self._upstreams[deployment]
+        question = Question(
+            route=VECTORS,
+            encode=lambda _: embeddings_body(deployment.model, texts, dimensions, params),
+            text="\n".join(texts),
+        )
+        with blaming(deployment):
+            response = await ask(self._transport, upstream, question, params, self._learn_names)
+            body = await response.read(LARGEST_ANSWER)
+            try:
+                return read_embeddings(body, len(texts))
+            except _UNREAD as error:
+                raise _unread(upstream, error, body, question.text) from None
 
     async def served(self, deployment: Deployment) -> Sequence[Served]:
         """List the models that the upstream says it serves, with their windows where it tells."""
@@ -190,8 +219,12 @@ async def _listed(upstream: Upstream, response: Response) -> Sequence[Served]:
 def _read(upstream: Upstream, reading: Reading, prompt: str, data: bytes) -> list[Delta]:
     try:
         return reading.event(data)
-    except UNREADABLE:
-        raise garbled(upstream, DIALECT, data) from None
-    except ReportedError as error:
-        found = refusal(200, error.body)
-        raise refused(upstream, found, prompt, lambda _: "") from None
+    except _UNREAD as error:
+        raise _unread(upstream, error, data, prompt) from None
+
+
+def _unread(upstream: Upstream, error: Exception, said: bytes, prompt: str) -> UpstreamError:
+    """Return the error for an answer that reports one, or is none at all."""
+    if isinstance(error, ReportedError):
+        return refused(upstream, refusal(200, error.body), prompt, lambda _: "")
+    return garbled(upstream, DIALECT, said)

@@ -18,7 +18,7 @@ from inhouse.transport import Response, Transport
 from inhouse.wire.openai.outbound import Habits
 from inhouse.wire.openai.refusals import Refusal, refusal
 
-TEXT, CHAT = "/completions", "/chat/completions"
+TEXT, CHAT, VECTORS = "/completions", "/chat/completions", "/embeddings"
 _SAYS_NOTHING = frozenset({401, 403, 404, 405, 408, 429})
 """Statuses that do not tell whether a route is there."""
 

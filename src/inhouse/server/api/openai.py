@@ -1,4 +1,4 @@
-"""The OpenAI dialect: chat completions, completions, models."""
+"""The OpenAI dialect: chat completions, completions, embeddings, models."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from inhouse.server.router import Endpoint
 from inhouse.server.streaming import stream
 from inhouse.wire.openai import answers, inbound
 from inhouse.wire.openai.answers import ChatChunks, CompletionChunks, Identity
+from inhouse.wire.openai.embeddings import decode_embedding, embedding_answer, embedding_request
 from inhouse.wire.openai.inbound import ChatBody, CompletionBody
 
 Deltas = AsyncGenerator[Delta]
@@ -44,6 +45,25 @@ async def completions(exchange: Exchange) -> None:
     body, extra = inbound.decode_completion(await exchange.body())
     deltas = _complete(exchange, caller, body, _noted(exchange, body, extra))
     await _answer(exchange, body, deltas, CompletionChunks, answers.completion_answer)
+
+
+async def embeddings(exchange: Exchange) -> None:
+    """``POST /v1/embeddings``: texts to vectors (model ``embedding``)."""
+    caller = exchange.authenticate()
+    body, extra = decode_embedding(await exchange.body())
+    recording = exchange.recording
+    recording.model = body.model
+    request = embedding_request(body, Params(extra=extra, request_id=recording.request_id))
+    if _feature(exchange, body.model, otherwise=Feature.EMBEDDING) is not Feature.EMBEDDING:
+        raise InvalidValueError(
+            f"The model '{body.model}' writes text: ask 'embedding' for vectors, or a deployment by"
+            " its name.",
+            param="model",
+        )
+    target = _target(exchange, caller, body.model, Feature.EMBEDDING)
+    found = await exchange.gateway.embedding.embed(request, target, recording)
+    packed = body.encoding_format == "base64"
+    await exchange.answer(embedding_answer(found, _identity(exchange).model, packed=packed))
 
 
 async def list_models(exchange: Exchange) -> None:
@@ -78,6 +98,8 @@ OPENAI = Dialect(name="openai", refusal=refusal, late=answers.event)
 def _chat(exchange: Exchange, caller: Caller, body: ChatBody, params: Params) -> Deltas:
     gateway = exchange.gateway
     match _feature(exchange, body.model, otherwise=Feature.CHAT):
+        case Feature.EMBEDDING:
+            raise _embeds()
         case Feature.COMPLETION:
             raise InvalidValueError(
                 "The model 'completion' fills in at the cursor: ask it at POST /v1/completions"
@@ -100,6 +122,8 @@ def _complete(exchange: Exchange, caller: Caller, body: CompletionBody, params: 
     if feature is Feature.GENERATION:
         target = _target(exchange, caller, body.model, feature)
         return gateway.generation.stream(_generation(body, params), target, exchange.recording)
+    if feature is Feature.EMBEDDING:
+        raise _embeds()
     if feature is not Feature.COMPLETION:
         raise InvalidValueError(
             f"The model '{body.model}' is for conversations: ask it at POST /v1/chat/completions"
@@ -109,6 +133,14 @@ def _complete(exchange: Exchange, caller: Caller, body: CompletionBody, params: 
     target = _target(exchange, caller, body.model, feature)
     request = _completion(exchange, body, params)
     return gateway.completion.stream(request, target, exchange.recording)
+
+
+def _embeds() -> InvalidValueError:
+    return InvalidValueError(
+        "The model 'embedding' turns text into vectors: ask it at POST /v1/embeddings with"
+        " 'input'.",
+        param="model",
+    )
 
 
 def _feature(exchange: Exchange, model: str, *, otherwise: Feature) -> Feature:
@@ -224,6 +256,7 @@ ENDPOINTS = tuple(
     for method, path, handle in (
         ("POST", "/v1/chat/completions", chat_completions),
         ("POST", "/v1/completions", completions),
+        ("POST", "/v1/embeddings", embeddings),
         ("GET", "/v1/models", list_models),
         ("GET", "/v1/models/{name}", show_model),
     )

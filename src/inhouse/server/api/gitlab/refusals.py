@@ -20,6 +20,8 @@ BUSY = "Too many requests. Please try again later."
 MISDIRECTED = 421
 """What the prompt endpoints answer where the model's server failed."""
 
+_PASSED = frozenset({400, 401})
+"""What an upstream refuses for good; what it refuses for now is passed on everywhere."""
 _HEADERS = ((b"access-control-allow-origin", b"*"),)
 
 
@@ -37,6 +39,13 @@ def prompt_refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
     upstream = 404 if found.code == "model_not_found" else found.upstream
     if upstream is not None:
         return MISDIRECTED, sentence(f"{upstream}: {phrase(upstream)} - {found.message}")
+    return refusal(found, trace_id)
+
+
+def passing_refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
+    """Return status and body of an error where GitLab wants to know what the upstream said."""
+    if found.upstream in _PASSED:
+        return found.upstream, _listed(f"{FAILED}: {found.message}", found, trace_id)
     return refusal(found, trace_id)
 
 
@@ -68,7 +77,9 @@ def _refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
 
 
 def _listed(message: str, found: Problem, trace_id: str) -> bytes:
-    place = ["body", *found.param.split(".")] if found.param else ["body"]
+    # Which entry of a list it is we do not know.
+    param = (found.param or "").replace("[...]", "")
+    place = ["body", *param.split(".")] if param else ["body"]
     entry = {"type": found.code, "loc": place, "msg": message}
     return msgspec.json.encode({"detail": [entry], "trace_id": trace_id})
 
