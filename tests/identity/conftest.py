@@ -8,7 +8,7 @@ import pytest
 
 from inhouse.store import Registry
 from tests.fakes.gitlab import FakeGitLab
-from tests.identity.world import KeptLog, Time, registry
+from tests.identity.world import KeptLog, NoKeys, Time, registry
 
 
 @pytest.fixture
@@ -19,6 +19,11 @@ def time() -> Time:
 @pytest.fixture
 def log() -> KeptLog:
     return KeptLog()
+
+
+@pytest.fixture
+def no_keys() -> NoKeys:
+    return NoKeys()
 
 
 @pytest.fixture

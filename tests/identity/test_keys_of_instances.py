@@ -11,10 +11,9 @@ from inhouse.config.shape import Issuer
 from inhouse.identity import Identity, Instance
 from inhouse.identity.discovery import Discovered
 from inhouse.identity.keys import Keys
-from inhouse.store import Registry
 from tests.fakes.gitlab import FakeGitLab, jwk, rsa_key, signed
 from tests.fakes.http import Exchange, Handler
-from tests.identity.world import KeptLog, Time, identity, issuer, section
+from tests.identity.world import KeptLog, NoKeys, Time, identity, issuer, section
 
 CONFIGURATION = "/.well-known/openid-configuration"
 KEYS = "/oauth/discovery/keys"
@@ -30,11 +29,11 @@ async def holds(room: Identity, gitlab: FakeGitLab) -> bool:
 
 @pytest.mark.parametrize("path", ["", "/gitlab", "/a/deep/path"])
 async def test_asks_below_the_path_of_the_instance(
-    path: str, time: Time, log: KeptLog, store: Registry
+    path: str, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     async with (
         FakeGitLab(path) as gitlab,
-        identity(section(issuer(gitlab)), time, log, store.signing_keys) as room,
+        identity(section(issuer(gitlab)), time, log, no_keys) as room,
     ):
         found = await room.verify(gitlab.token())
 
@@ -45,9 +44,9 @@ async def test_asks_below_the_path_of_the_instance(
 
 
 async def test_keys_are_there_before_anybody_asks(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         running = asyncio.create_task(room.run())
         await time.settled()
         gitlab.down = True
@@ -59,9 +58,9 @@ async def test_keys_are_there_before_anybody_asks(
 
 
 async def test_keys_are_renewed_each_hour(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         running = asyncio.create_task(room.run())
         await time.settled()
         (pause,) = time.pauses()
@@ -79,10 +78,10 @@ async def test_keys_are_renewed_each_hour(
 
 
 async def test_an_outage_at_start_ends_by_itself_and_is_logged_once(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     gitlab.down = True
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         running = asyncio.create_task(room.run())
         pauses: list[float] = []
         for _ in range(9):
@@ -110,9 +109,9 @@ async def test_an_outage_at_start_ends_by_itself_and_is_logged_once(
 
 
 async def test_known_keys_outlast_an_outage(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         running = asyncio.create_task(room.run())
         await time.settled()
         gitlab.down = True
@@ -127,9 +126,9 @@ async def test_known_keys_outlast_an_outage(
 
 
 async def test_a_new_key_holds_at_once(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         assert await holds(room, gitlab)
         time.go(10)
         gitlab.rotate(keep=True)
@@ -139,9 +138,9 @@ async def test_a_new_key_holds_at_once(
 
 
 async def test_a_storm_of_unknown_keys_asks_once_in_ten_seconds(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         for seconds in range(30):
             foreign = [
                 signed(gitlab.claims(), rsa_key("stranger"), f"{seconds}-{each}")
@@ -156,9 +155,9 @@ async def test_a_storm_of_unknown_keys_asks_once_in_ten_seconds(
 
 
 async def test_whoever_needs_the_same_keys_shares_one_look(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         found = await asyncio.gather(*(holds(room, gitlab) for _ in range(20)))
 
         assert all(found)
@@ -166,10 +165,10 @@ async def test_whoever_needs_the_same_keys_shares_one_look(
 
 
 async def test_a_silent_gitlab_delays_a_request_for_two_seconds_only(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     gitlab.faults = [Exchange.hang]
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         asked = asyncio.create_task(room.verify(gitlab.token()))
         await until_asked(gitlab, 1)
         assert time.pauses() == [2.0]
@@ -181,29 +180,29 @@ async def test_a_silent_gitlab_delays_a_request_for_two_seconds_only(
 
 
 async def test_keys_from_elsewhere_need_a_peer(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     async with FakeGitLab(name="elsewhere") as elsewhere:
         elsewhere.keys = gitlab.keys
         gitlab.jwks_uri = elsewhere.address + KEYS
         written = section(issuer(gitlab))
-        async with identity(written, time, log, store.signing_keys) as room:
+        async with identity(written, time, log, no_keys) as room:
             assert not await holds(room, gitlab)
             assert f"'{elsewhere.host}:{elsewhere.port}' in [egress] peers" in log.text()
             assert not elsewhere.requests
 
         peers = [(elsewhere.host, elsewhere.port)]
-        async with identity(written, time, log, store.signing_keys, peers) as room:
+        async with identity(written, time, log, no_keys, peers) as room:
             assert await holds(room, gitlab)
             assert elsewhere.paths == [KEYS]
 
 
 async def test_an_instance_is_asked_nowhere_that_nobody_admits(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
-    async with identity(section(), time, log, store.signing_keys) as room:
+    async with identity(section(), time, log, no_keys) as room:
         assert list(room.places()) == []
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         assert list(room.places()) == [(gitlab.host, gitlab.port)]
 
 
@@ -250,10 +249,10 @@ GOOD = jwk(rsa_key("good"), "good")
     ],
 )
 async def test_a_wrong_configuration_is_told_and_asked_again(
-    answer: Handler, says: str, gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    answer: Handler, says: str, gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     gitlab.faults = [answer]
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         assert not await holds(room, gitlab)
         assert says in log.lines[0].facts["why"]
         time.go(10)
@@ -278,11 +277,11 @@ async def test_a_wrong_configuration_is_told_and_asked_again(
     ],
 )
 async def test_wrong_keys_are_told_and_asked_again(
-    keys: Any, says: str, gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    keys: Any, says: str, gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     configuration = gitlab.documents()[CONFIGURATION]
     gitlab.faults = [answering(200, configuration), answering(200, keys)]
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         assert not await holds(room, gitlab)
         assert says in log.lines[0].facts["why"]
         time.go(10)
@@ -291,29 +290,29 @@ async def test_wrong_keys_are_told_and_asked_again(
 
 
 async def test_keys_that_are_not_for_us_do_no_harm_to_others(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     configuration = gitlab.documents()[CONFIGURATION]
     mixed = [elliptic(), {**GOOD, "n": "%%%"}, jwk(rsa_key(gitlab.kid), gitlab.kid)]
     gitlab.faults = [answering(200, configuration), answering(200, {"keys": mixed})]
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         assert await holds(room, gitlab)
 
 
 async def test_a_key_without_an_id_may_be_any(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     gitlab.keys = {None: rsa_key(gitlab.kid)}
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         assert await holds(room, gitlab)
         assert not await room.verify(signed(gitlab.claims(), rsa_key("stranger"), gitlab.kid))
 
 
 async def test_a_token_without_a_key_id_may_be_of_any_key(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     gitlab.rotate(keep=True)
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         assert await room.verify(signed(gitlab.claims(), rsa_key(gitlab.kid), None)) is not None
 
 

@@ -29,9 +29,8 @@ from inhouse.identity.claims import Refusal, read
 from inhouse.identity.discovery import Discovered
 from inhouse.identity.signing import Signing
 from inhouse.identity.tokens import Tokens, Verified
-from inhouse.store import Registry
 from tests.fakes.gitlab import FakeGitLab, private_pem, public_pem, rsa_key, signed
-from tests.identity.world import KeptLog, Time, identity, issuer, section
+from tests.identity.world import KeptLog, NoKeys, Time, identity, issuer, section
 
 
 def part(value: object) -> str:
@@ -55,7 +54,7 @@ def by_secret(claims: dict[str, Any], secret: str, kid: str) -> str:
      "early"],
 )  # fmt: skip
 async def test_the_log_says_why(
-    kind: str, gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    kind: str, gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     own = rsa_key(gitlab.kid)
     claims = gitlab.claims()
@@ -98,7 +97,7 @@ async def test_the_log_says_why(
         "early": ([gitlab.token(nbf=now + 60), gitlab.token(iat=now + 60)], "begins to hold in"),
     }  # fmt: skip
     tokens, says = cases[kind]
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         for token in tokens:
             assert await room.verify(token) is None
             time.go(60)
@@ -114,17 +113,17 @@ async def test_the_log_says_why(
 
 @pytest.mark.parametrize("moved", [{"exp": -20}, {"nbf": 20}, {"iat": 20}])
 async def test_clocks_may_differ_by_half_a_minute(
-    moved: dict[str, int], gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    moved: dict[str, int], gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     claims = {name: int(time.wall()) + by for name, by in moved.items()}
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         assert await room.verify(gitlab.token(**claims)) is not None
 
 
 async def test_strangers_cannot_fill_the_log(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         for number in range(100):
             await room.verify(gitlab.token(iss=f"https://{number}.example\n" + "x" * 1000))
         assert len(log.lines) == 1
@@ -136,20 +135,20 @@ async def test_strangers_cannot_fill_the_log(
 
 
 async def test_the_configured_audience_counts(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     written = section(issuer(gitlab), audience="our-gateway")
-    async with identity(written, time, log, store.signing_keys) as room:
+    async with identity(written, time, log, no_keys) as room:
         assert await room.verify(gitlab.token()) is None
         assert await room.verify(gitlab.token(aud="our-gateway")) is not None
 
 
 async def test_an_instance_cannot_speak_for_another(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     async with FakeGitLab("/gitlab", name="second") as second:
         written = section(issuer(gitlab), issuer(second))
-        async with identity(written, time, log, store.signing_keys) as room:
+        async with identity(written, time, log, no_keys) as room:
             for each in (gitlab, second):
                 found = await room.verify(each.token())
                 assert found is not None
@@ -161,40 +160,40 @@ async def test_an_instance_cannot_speak_for_another(
 
 
 async def test_an_instance_cannot_take_the_name_of_another_by_its_discovery(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     async with FakeGitLab(name="liar") as liar:
         liar.issuer = gitlab.address
         written = section(issuer(liar), issuer(gitlab))
-        async with identity(written, time, log, store.signing_keys) as room:
+        async with identity(written, time, log, no_keys) as room:
             assert await room.verify(liar.token(iss=liar.address)) is not None
             assert await room.verify(liar.token()) is None
             assert await room.verify(gitlab.token()) is not None
 
 
 async def test_a_discovery_cannot_take_our_own_name(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     gitlab.issuer = "gitlab-ai-gateway"
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         assert await room.verify(gitlab.token(iss=gitlab.address)) is not None
         assert await room.verify(gitlab.token()) is None
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
 async def test_an_issuer_may_have_other_names(
-    slash: str, gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    slash: str, gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     gitlab.issuer = "https://gitlab.example" + slash
     written = section(issuer(gitlab, issuer="https://written.example"))
-    async with identity(written, time, log, store.signing_keys) as room:
+    async with identity(written, time, log, no_keys) as room:
         for name in (gitlab.address, "https://gitlab.example", "https://written.example"):
             assert await room.verify(gitlab.token(iss=name + slash)) is not None
 
 
 @pytest.mark.parametrize("form", ["public", "private", "pkcs1", "certificate"])
 async def test_keys_in_a_file_need_no_gitlab(
-    form: str, gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    form: str, gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     key = rsa_key(gitlab.kid)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "gitlab")])
@@ -214,7 +213,7 @@ async def test_keys_in_a_file_need_no_gitlab(
     }
     others = public_pem(rsa_key("other"))
     written = section(issuer(gitlab, keys=(others, pems[form])))
-    async with identity(written, time, log, store.signing_keys) as room:
+    async with identity(written, time, log, no_keys) as room:
         await room.run()
 
         assert await room.verify(gitlab.token()) is not None
@@ -249,7 +248,7 @@ def bad_pems() -> dict[str, tuple[str, str]]:
 @pytest.mark.parametrize("field", ["keys", "signing_key", "validation_key"])
 @pytest.mark.parametrize("kind", bad_pems())
 async def test_bad_keys_are_told_at_start(
-    kind: str, field: str, gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    kind: str, field: str, gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     pem, says = bad_pems()[kind]
     if field == "keys":
@@ -257,7 +256,7 @@ async def test_bad_keys_are_told_at_start(
     else:
         written, where = section(**{field: Secret(pem)}), field
     with pytest.raises(ConfigError) as caught:
-        async with identity(written, time, log, store.signing_keys):
+        async with identity(written, time, log, no_keys):
             pass
 
     assert where in str(caught.value)
@@ -267,29 +266,29 @@ async def test_bad_keys_are_told_at_start(
 
 @pytest.mark.parametrize("url", ["http://x:99999", "http://user:secret@x"])
 async def test_a_url_that_cannot_be_asked_is_told_at_start(
-    url: str, time: Time, log: KeptLog, store: Registry
+    url: str, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     written = section(issuer(FakeGitLab()))
     written = section(*(type(each)(url=url) for each in written.instances))
     with pytest.raises(ConfigError, match=r"gitlab\.instances"):
-        async with identity(written, time, log, store.signing_keys):
+        async with identity(written, time, log, no_keys):
             pass
 
 
 async def test_two_entries_for_one_instance_are_told_at_start(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     with pytest.raises(ConfigError, match="two entries"):
-        async with identity(section(issuer(gitlab), issuer(gitlab)), time, log, store.signing_keys):
+        async with identity(section(issuer(gitlab), issuer(gitlab)), time, log, no_keys):
             pass
 
 
 async def test_wrong_authorities_are_told_at_start(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry, tmp_path: Path
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys, tmp_path: Path
 ) -> None:
     missing = str(tmp_path / "missing.pem")
     written = section(issuer(gitlab, ca_file=missing))
-    async with identity(written, time, log, store.signing_keys) as room:
+    async with identity(written, time, log, no_keys) as room:
         with pytest.raises(ConfigError, match=r"ca_file: there is no file .*missing\.pem"):
             room.check()
 
@@ -306,7 +305,7 @@ class Counting:
 
 
 async def test_a_token_is_proven_once(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
     decode = Counting()
     keys = issuer(gitlab, keys=(public_pem(rsa_key(gitlab.kid)),))
@@ -318,7 +317,7 @@ async def test_a_token_is_proven_once(
         keys, audience="gitlab-ai-gateway", ask=ask, changed=lambda: None, log=log, clock=time.clock
     )
     ours = Signing(
-        store.signing_keys,
+        no_keys,
         signing_key=Secret(),
         validation_key=Secret(),
         changed=lambda: None,
@@ -348,9 +347,9 @@ async def test_a_token_is_proven_once(
 
 
 async def test_a_token_is_forgotten_with_its_key(
-    gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:
-    async with identity(section(issuer(gitlab)), time, log, store.signing_keys) as room:
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
         former = gitlab.token()
         assert await room.verify(former) is not None
         gitlab.rotate()

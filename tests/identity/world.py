@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import heapq
 import itertools
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from inhouse.config.shape import GitLab, Issuer
 from inhouse.core.ports import Place
 from inhouse.core.secret import Secret
 from inhouse.identity import Clock, Identity
-from inhouse.identity.signing import KeyStore
+from inhouse.identity.signing import KeyStore, StoredKey
 from inhouse.store import Registry
 from inhouse.transport import Policy
 from tests.fakes.gitlab import FakeGitLab
@@ -97,6 +97,16 @@ class KeptLog:
 
     def text(self) -> str:
         return "\n".join(f"{each.event} {each.facts}" for each in self.lines)
+
+
+class NoKeys:
+    """A store of keys that has none, where a test is not about tokens of our own."""
+
+    def load(self) -> Sequence[StoredKey]:
+        return ()
+
+    def renew(self, key_id: str, private_key: Secret, **times: float) -> Sequence[StoredKey]:
+        raise AssertionError(key_id, private_key, times)
 
 
 def issuer(gitlab: FakeGitLab, **fields: Any) -> Issuer:
