@@ -74,12 +74,10 @@ class ConversationBody(Struct, frozen=True, kw_only=True):
         return self.prompt_components[0].payload
 
     @property
-    def model(self) -> ModelMetadata | None:
-        """The model that is named, in the request's own fields or in those of its component."""
+    def named(self) -> ModelMetadata | None:
+        """The model that its component names, None where it leaves the choice to us."""
         payload = self.payload
-        if self.model_metadata is not None or payload.provider != SELF_HOSTED:
-            return self.model_metadata
-        if not (payload.model or payload.model_endpoint or payload.model_identifier):
+        if payload.provider != SELF_HOSTED or not (payload.model or payload.model_endpoint):
             return None
         return ModelMetadata(
             provider=payload.provider,

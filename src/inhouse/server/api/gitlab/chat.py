@@ -44,7 +44,8 @@ async def chat(exchange: Exchange) -> None:
     recording = exchange.recording
     recording.stream = bool(body.stream)
     request = wire.conversation(body, recording.request_id)
-    target = await choosing.target(exchange, visitor, requested(body.model), feature)
+    model = requested(body.model_metadata) or requested(body.named)
+    target = await choosing.target(exchange, visitor, model, feature)
     deltas = exchange.gateway.tasks.prepared(request, target, recording)
     if body.stream:
         await stream(exchange, deltas, Unframed, KIND)
