@@ -25,9 +25,19 @@ from tests.fakes.gitlab import (
     private_pem,
     public_pem,
     rsa_key,
+    signed,
 )
 from tests.gitlab.serving import gitlab_serving
-from tests.server.serving import ADMIN, DEVELOPER, Reply, Served, configuration, serving
+from tests.server.serving import (
+    ADMIN,
+    DEVELOPER,
+    Reply,
+    Served,
+    configuration,
+    route,
+    scripted,
+    serving,
+)
 
 TOKENS = "/v1/code/user_access_token"
 LIVE = ("exp", "nbf", "iat", "jti")
@@ -149,7 +159,9 @@ async def test_the_trace_tells_who_asked_for_whom(tmp_path: Path) -> None:
         assert (refused.caller, refused.team, refused.user) == ("", "", "")
 
 
-async def test_a_key_of_ours_asks_for_a_token_too(tmp_path: Path) -> None:
+async def test_a_key_of_ours_asks_for_a_token_too(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     async with gitlab_serving(tmp_path) as (served, gitlab):
         made = await served.ask(
             "POST", "/api/v1/keys", content={"name": "grace", "role": "developer"}
@@ -164,6 +176,7 @@ async def test_a_key_of_ours_asks_for_a_token_too(tmp_path: Path) -> None:
         await served.ask("DELETE", "/api/v1/keys/grace", key=ADMIN)
         refused = await mint(served, headers)
         assert (refused.status, refused.json) == (401, FORBIDDEN)
+    assert "that it was issued for is gone" in capfd.readouterr().err
 
 
 async def test_a_token_ends_with_the_instance_that_asked_for_it(tmp_path: Path) -> None:
@@ -174,6 +187,67 @@ async def test_a_token_ends_with_the_instance_that_asked_for_it(tmp_path: Path) 
         refused = await mint(served, headers)
 
         assert (refused.status, refused.json) == (401, FORBIDDEN)
+
+
+async def test_tokens_of_another_gateway_with_our_key(tmp_path: Path) -> None:
+    (tmp_path / "other.pem").write_text(public_pem(rsa_key("other")))
+    section = '[gitlab]\nvalidation_key = "file:other.pem"\n'
+    async with gitlab_serving(tmp_path, section) as (served, gitlab):
+        ours = gitlab.claims(iss="gitlab-ai-gateway", sub=USER)
+        headers = gitlab.headers(signed(ours, rsa_key("other"), "gitlab_ai_gateway_signing_key"))
+
+        assert (await mint(served, headers)).status == 403
+        (trace,) = await served.traces()
+        assert trace.caller == gitlab.address.removeprefix("http://")
+
+    async with FakeGitLab(name="second") as second:
+        both = section + second.toml()
+        async with gitlab_serving(tmp_path, both, gitlab) as (served, _):
+            assert (await mint(served, headers)).json == FORBIDDEN
+
+
+async def test_a_gitlab_cannot_speak_for_a_key_of_ours(tmp_path: Path) -> None:
+    async with gitlab_serving(tmp_path) as (served, gitlab):
+        await mint(served, gitlab.headers(gitlab.token(inhouse_key="root")))
+        await mint(served, gitlab.headers(gitlab.token(inhouse_instance="root")))
+
+        name = gitlab.address.removeprefix("http://")
+        assert [each.caller for each in await served.traces()] == [name, name]
+
+
+async def test_routes_and_limits_of_the_team_hold(tmp_path: Path) -> None:
+    text = "".join(
+        [
+            '[[teams]]\nname = "backend"\nrequests_per_minute = 2\n',
+            scripted("everybodys"),
+            scripted("theirs"),
+            route("completion", "everybodys"),
+            '[[routes]]\nfeature = "completion"\nteam = "backend"\ndeployments = ["theirs"]\n',
+        ]
+    )
+    body = {
+        "current_file": {
+            "file_name": "a.py",
+            "content_above_cursor": "def add(a, b):\n    return ",
+            "content_below_cursor": "",
+        }
+    }
+    async with gitlab_serving(tmp_path, text, team='"backend"') as (served, gitlab):
+        issued = await mint(served, gitlab.headers())
+        tokens = (gitlab.token(), issued.json["token"], gitlab.token())
+        replies = [
+            await served.ask(
+                "POST",
+                "/v2/code/completions",
+                key=None,
+                headers=gitlab.headers(token),
+                content=body,
+            )
+            for token in tokens
+        ]
+
+        assert [each.status for each in replies] == [200, 200, 429]
+        assert {each.headers["x-inhouse-deployment"] for each in replies[:2]} == {"theirs"}
 
 
 async def test_an_unknown_team_is_an_empty_one(tmp_path: Path) -> None:

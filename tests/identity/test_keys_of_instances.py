@@ -197,6 +197,30 @@ async def test_keys_from_elsewhere_need_a_peer(
             assert elsewhere.paths == [KEYS]
 
 
+async def test_an_instance_behind_a_proxy(time: Time, log: KeptLog, no_keys: NoKeys) -> None:
+    class Proxied(FakeGitLab):
+        """Is asked as a proxy is, for a name that nobody knows."""
+
+        @property
+        def address(self) -> str:
+            return "http://gitlab.example/gitlab"
+
+        async def route(self, exchange: Exchange) -> None:
+            path = exchange.request.target.removeprefix("http://gitlab.example")
+            assert path != exchange.request.target
+            await exchange.answer(200, json.dumps(self.documents()[path]).encode())
+
+    async with Proxied("/gitlab") as gitlab:
+        peers = [(gitlab.host, gitlab.port)]
+        proxies = {"http_proxy": gitlab.url}
+        written = section(issuer(gitlab))
+        async with identity(written, time, log, no_keys, peers, proxies) as room:
+            assert await holds(room, gitlab)
+        async with identity(written, time, log, no_keys, proxies={"http_proxy": "x://"}) as room:
+            assert not await holds(room, gitlab)
+            assert "proxy cannot be used" in log.text()
+
+
 async def test_an_instance_is_asked_nowhere_that_nobody_admits(
     gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
 ) -> None:

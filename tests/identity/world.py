@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import heapq
 import itertools
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +132,18 @@ async def identity(
     log: KeptLog,
     store: KeyStore,
     peers: Iterable[Place] = (),
+    proxies: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[Identity]:
     """Yield an identity room whose connections are allowed as a gateway allows them."""
     policy = Policy(peers)
     found = Identity(
-        written, store, log, egress=policy, proxies={}, peers=frozenset(peers), clock=time.clock
+        written,
+        store,
+        log,
+        egress=policy,
+        proxies=proxies or {},
+        peers=frozenset(peers),
+        clock=time.clock,
     )
     policy.register(found.places())
     try:

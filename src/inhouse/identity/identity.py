@@ -126,9 +126,13 @@ class Identity:
         """Return what a token claims if it holds; else the log says, now and then, why not."""
         found = await self._tokens.verify(token)
         if isinstance(found, Refusal):
-            self._seldom.warn("token refused", found.kind, found.why)
+            self.refused(found.kind, found.why)
             return None
         return found
+
+    def refused(self, kind: str, why: str) -> None:
+        """Tell the log why a token is refused; `kind` is one of a few words of ours."""
+        self._seldom.warn("token refused", kind, why)
 
     async def issue(self, claims: Mapping[str, Any]) -> Issued:
         """Sign a token of our own; raises `StoreError`."""

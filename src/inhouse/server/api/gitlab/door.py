@@ -81,9 +81,9 @@ async def _visitor(exchange: Exchange) -> Visitor:
     if text(exchange, KIND) != "oidc":
         raise AuthenticationError("Invalid authentication token type - only OIDC is supported")
     verified = await gateway.identity.verify(token)
-    caller = None if verified is None else _caller(gateway, verified)
-    if verified is None or caller is None:
+    if verified is None:
         raise AuthenticationError(FORBIDDEN)
+    caller = _caller(gateway, verified)
     claims, ours = verified.claims, verified.instance is None
     _compare(exchange, INSTANCE, "X-Gitlab-Instance-Id", claims.gitlab_instance_id)
     _compare(exchange, REALM, "X-Gitlab-Realm", claims.gitlab_realm)
@@ -106,18 +106,29 @@ def _token(exchange: Exchange) -> str:
 def _compare(exchange: Exchange, name: bytes, shown: str, claim: str | None) -> None:
     """Raise `AuthenticationError` where a header differs from its claim, unless that is empty."""
     if claim and text(exchange, name) != claim:
+        why = f"Its header {shown} is not what the token says; something on the way changes it."
+        exchange.gateway.identity.refused("header", why)
         raise AuthenticationError(f"Header mismatch '{shown}'")
 
 
-def _caller(gateway: Gateway, verified: Verified) -> Caller | None:
-    """Return for whom a token speaks; None where there is no such key or instance any more."""
-    claims = verified.claims
-    instance = verified.instance
-    if instance is None and claims.inhouse_key:
-        return gateway.holder(claims.inhouse_key)
-    if instance is None:
-        instance = gateway.identity.instances.get(claims.inhouse_instance)
-    return None if instance is None else _speaker(gateway, instance)
+def _caller(gateway: Gateway, verified: Verified) -> Caller:
+    """Return for whom a token speaks; raises `AuthenticationError` where that is nobody any more.
+
+    Tokens that another gateway signed with a key of ours do not say for whom: with one instance
+    alone it can be no other.
+    """
+    claims, instances = verified.claims, gateway.identity.instances
+    if verified.instance is not None:
+        return _speaker(gateway, verified.instance)
+    if claims.inhouse_key:
+        found = gateway.holder(claims.inhouse_key)
+    else:
+        name = claims.inhouse_instance or (next(iter(instances)) if len(instances) == 1 else "")
+        found = _speaker(gateway, instances[name]) if name in instances else None
+    if found is None:
+        gateway.identity.refused("owner", "The key or instance that it was issued for is gone.")
+        raise AuthenticationError(FORBIDDEN)
+    return found
 
 
 def _speaker(gateway: Gateway, instance: Instance) -> Caller:
