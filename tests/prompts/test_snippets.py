@@ -313,6 +313,15 @@ def test_what_is_too_long_is_cut_at_a_line_and_the_best_of_those_is_taken() -> N
     assert "b.py" not in text
 
 
+def test_of_two_that_hardly_fit_the_better_one_is_cut() -> None:
+    first = Snippet(name="a.py", content="a()\n" * 20)
+    second = Snippet(name="b.py", content="b()\n" * 20)
+    for better, other in ((first, second), (second, first)):
+        text = completed(better, other, context_tokens=30)
+        assert better.name in text
+        assert other.name not in text
+
+
 def test_a_long_line_is_left_out() -> None:
     minified = Snippet(name="a.js", content="x" * 100_000)
     assert completed(minified) == completed()
@@ -337,7 +346,7 @@ def test_typing_does_not_change_the_head_of_the_prompt() -> None:
 def test_special_tokens_in_snippets_are_disarmed(family: Family) -> None:
     tokens = "".join(family.tokens)
     snippet = Snippet(name=tokens + "\nx.py", content=f"a = '{tokens}'\nb = 1")
-    request = msgspec.structs.replace(REQUEST, context=(snippet,))
+    request = msgspec.structs.replace(REQUEST, path=f"{tokens}.py", context=(snippet,))
     bare = msgspec.structs.replace(REQUEST, context=(CIRCLE,))
     for each, plain in zip(
         everything(request, family, BUDGET), everything(bare, family, BUDGET), strict=True
@@ -382,6 +391,12 @@ def test_an_answer_that_goes_on_with_another_file_ends_there(
     shown = [stops.feed(written[at : at + size]) for at in range(0, len(written), size)]
     assert "".join(shown) == "r * r\n\n"
     assert stops.done
+
+
+def test_a_header_that_says_little_ends_only_what_names_a_file_of_the_prompt() -> None:
+    stops = Stops(complete("deepseek-coder").params.stop)
+    written = "r * r  # exact\n#shapes of circles\n#a comment\n"
+    assert stops.feed(written) + stops.finish() == written
 
 
 LINE = st.text(st.sampled_from("ab(` é<|[]{}_"), max_size=30)
