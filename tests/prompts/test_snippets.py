@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
+from inhouse.core.feature import Feature
 from inhouse.core.prompt import Fim, Messages, Prompt, Text
 from inhouse.core.requests import CompletionRequest, GenerationRequest, Params, Snippet
 from inhouse.core.stops import Stops
@@ -17,6 +18,7 @@ from inhouse.families import Family, GenerationMode, load
 from inhouse.prompts import Budget, Rendered, render_completion, render_generation, restore
 
 FAMILIES = load()
+COMPLETING = [family for family in FAMILIES if family.serves(Feature.COMPLETION)]
 BUDGET = Budget(
     window=4096, prefix_tokens=2048, suffix_tokens=512, output_tokens=128, context_tokens=1024
 )
@@ -32,7 +34,7 @@ REQUEST = CompletionRequest(
 # One of each form: above the hole, inside the prefix, split, plain headers, comments, messages.
 FORMS = ("qwen-coder", "codestral", "starcoder2", "deepseek-coder", "codellama", "general")
 each_form = pytest.mark.parametrize("family", [FAMILIES.get(name) for name in FORMS], ids=FORMS)
-every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+every_family = pytest.mark.parametrize("family", COMPLETING, ids=lambda family: family.name)
 
 
 def said(prompt: Prompt) -> str:
@@ -76,7 +78,7 @@ def everything(request: CompletionRequest, family: Family, budget: Budget) -> li
 
 def test_the_form_that_each_family_was_trained_on() -> None:
     found: dict[str, list[str]] = {}
-    for family in FAMILIES:
+    for family in COMPLETING:
         prompt = complete(family.name).prompt
         if isinstance(prompt, Text):
             found.setdefault(prompt.text, []).append(family.name)
