@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inhouse.prompts import tasks
+from tests.fakes.gitlab import SCOPES
 from tests.fakes.http import Exchange
 from tests.fakes.openai import LLAMA, VLLM, FakeOpenAI, prompt_tokens_of
 from tests.server.serving import Reply, Served, configuration, route, scripted, serving
@@ -73,6 +74,11 @@ async def test_every_task_works_with_its_required_inputs_alone(tmp_path: Path) -
                 refused = await ask(served, f"/v1/prompts/{name}", less)
                 assert refused.status == 422
                 assert f"missing variables {{'{each}'}}" in refused.json["detail"][0]["msg"]
+
+
+def test_every_task_may_be_licensed() -> None:
+    for name, task in tasks().items():
+        assert set(task.scopes) & set(SCOPES), name
 
 
 async def test_the_server_adds_the_date(tmp_path: Path) -> None:

@@ -70,9 +70,7 @@ async def _answer(exchange: Exchange, *, version: int) -> None:
         return
     async with contextlib.aclosing(deltas):
         found = await joined(deltas)
-    text = found.choices[0].text
-    if name == CHECK:
-        text = _said(found, _model(exchange))
+    text = _said(found, _model(exchange)) if name == CHECK else found.choices[0].text
     if version == 1:
         await exchange.answer(wire.answer(text))
     else:
