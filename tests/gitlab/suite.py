@@ -5,6 +5,7 @@ more or less often than its script says. The format is told in `tests.gitlab.cas
 """
 
 import contextlib
+import io
 import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -129,11 +130,12 @@ async def _ask(served: Served, request: Request, headers: dict[str, str]) -> Ans
     own = {name.lower(): value for name, value in request.headers.items()}
     merged = {"content-type": "application/json", **headers, **own}
     sent = {name: value for name, value in merged.items() if value is not None}
+    data = None if body is None else io.BytesIO(body)
     pieces: list[bytes] = []
     cut = False
     async with (
         aiohttp.ClientSession() as session,
-        session.request(request.method, url, headers=sent, data=body) as answer,
+        session.request(request.method, url, headers=sent, data=data) as answer,
     ):
         try:
             async for piece in answer.content.iter_any():

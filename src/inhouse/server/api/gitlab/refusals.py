@@ -7,6 +7,7 @@ anything else as a list under ``detail``, of which GitLab shows the first ``msg`
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 import msgspec
@@ -22,6 +23,8 @@ MISDIRECTED = 421
 
 _PASSED = frozenset({400, 401})
 """What an upstream refuses for good; what it refuses for now is passed on everywhere."""
+_STEP = re.compile(r"[^.\[\]]+")
+"""One step on the way to a field such as ``context[0].name``."""
 _HEADERS = ((b"access-control-allow-origin", b"*"),)
 
 
@@ -77,9 +80,8 @@ def _refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
 
 
 def _listed(message: str, found: Problem, trace_id: str) -> bytes:
-    # Which entry of a list it is we do not know.
-    param = (found.param or "").replace("[...]", "")
-    place = ["body", *param.split(".")] if param else ["body"]
+    steps = _STEP.findall(found.param or "")
+    place = ["body", *(int(step) if step.isdecimal() else step for step in steps)]
     entry = {"type": found.code, "loc": place, "msg": message}
     return msgspec.json.encode({"detail": [entry], "trace_id": trace_id})
 
