@@ -24,7 +24,7 @@ TOKENS = 'tokens=["width"," +"," height"]'
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Be in an empty folder that is also the user's home, whatever the real environment says."""
     for name in os.environ:  # noqa: TID251 -- tests may
-        if name.startswith(("INHOUSE_", "XDG_")) or name.lower().endswith("_proxy"):
+        if name.startswith(("INHOUSE_", "AIGW_", "XDG_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_COLOR", "1")

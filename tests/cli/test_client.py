@@ -8,7 +8,9 @@ import pytest
 
 from inhouse import __version__
 from inhouse.client import Client
+from inhouse.config import load_client
 from inhouse.core.delta import Delta
+from inhouse.core.feature import Feature
 from inhouse.core.requests import (
     ChatRequest,
     CompletionRequest,
@@ -19,6 +21,7 @@ from inhouse.core.requests import (
 from inhouse.core.secret import Secret
 from inhouse.errors import GatewayError
 from inhouse.features.joined import joined
+from tests.fakes.authority import Authority
 from tests.fakes.http import Exchange, Handler, Server
 from tests.fakes.openai import STREAM_HEAD, FakeOpenAI, sse
 from tests.server.serving import DEVELOPER, configuration, serving
@@ -44,9 +47,8 @@ async def test_a_real_gateway(tmp_path: Path) -> None:
         Client(f"{served.url}/v1/", KEY) as client,
     ):
         assert await client.version() == __version__
-        assert await client.models() == [
-            *("chat", "chat.explain", "chat.tests", "chat.refactor", "chat.fix", "toy")
-        ]
+        served_by_toy = [each.value for each in Feature if each.top is Feature.CHAT]
+        assert await client.models() == [*served_by_toy, "toy"]
         messages = (Message(role="user", content="say this"),)
         answer = await joined(client.chat(ChatRequest(messages=messages)))
         assert answer.choices[0].text == "say this"
@@ -158,3 +160,19 @@ async def test_what_listens_may_be_another_server() -> None:
         for ask in (client.version, client.models):
             with pytest.raises(GatewayError, match="no inhouse gateway"):
                 await ask()
+
+
+async def test_authorities_of_the_environment_hold(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+
+    async def health(exchange: Exchange) -> None:
+        await exchange.answer(200, b'{"version":"1"}')
+
+    async with Server(health, authority.server()) as server:
+        environ = {"INHOUSE_URL": server.url, "SSL_CERT_FILE": authority.ca_file}
+        known = load_client(None, environ)
+        async with Client(known.url, KEY, authorities=known.authorities) as client:
+            assert await client.version() == "1"
+        async with Client(known.url, KEY) as client:
+            with pytest.raises(GatewayError, match="not trusted"):
+                await client.version()

@@ -175,6 +175,21 @@ def test_goes_behind_our_own_variables(folder: Path) -> None:
     assert (loaded.log.level, loaded.gitlab.models) == ("error", "request")
 
 
+def test_a_service_of_our_name_in_kubernetes_is_not_the_port(folder: Path) -> None:
+    del folder
+    service = {
+        "INHOUSE_PORT": "tcp://10.0.0.7:5052",
+        "INHOUSE_PORT_5052_TCP": "tcp://10.0.0.7:5052",
+        "INHOUSE_PORT_5052_TCP_ADDR": "10.0.0.7",
+        "INHOUSE_SERVICE_HOST": "10.0.0.7",
+        "INHOUSE_SERVICE_PORT": "5052",
+        "INHOUSE_SERVICE_PORT_HTTP": "5052",
+    }
+    loaded = load({**service, "AIGW_FASTAPI__API_PORT": "5000"})
+    assert loaded.server.port == 5000
+    assert loaded.remarks == ()
+
+
 def test_the_command_line_finds_the_gateway_where_it_listens(folder: Path) -> None:
     del folder
     assert config.load_client(None, {"AIGW_FASTAPI__API_PORT": "5000"}).url == (

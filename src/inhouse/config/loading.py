@@ -151,7 +151,9 @@ def _server(document: Document, environ: Mapping[str, str]) -> ServerConfig:
     changes: dict[str, Any] = {}
     if host := environ.get("INHOUSE_HOST"):
         changes["host"] = host
-    if port := environ.get("INHOUSE_PORT"):
+    port = environ.get("INHOUSE_PORT", "")
+    # Kubernetes sets it to such a URL where a service has our name.
+    if port and not port.startswith("tcp://"):
         changes["port"] = values.port("INHOUSE_PORT", port)
     return msgspec.structs.replace(server, **changes)
 
