@@ -19,7 +19,7 @@ every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: fa
         *("mistral", "mistral-text", "mixtral", "mixtral-8x22b", "mixtral-text"),
         *("codestral", "llama3", "codellama", "codegemma", "deepseek-coder", "deepseek-coder-v2"),
         *("qwen-coder", "starcoder2", "granite-code", "gpt", "claude", "general"),
-        "repository-index",
+        *("repository-index", "embedding"),
     ],
 )
 def test_every_promised_family_is_there(name: str) -> None:
@@ -41,6 +41,7 @@ def test_every_promised_family_is_there(name: str) -> None:
         ("claude_3", "claude"),
         ("gpt", "gpt"),
         ("qwen2p5-coder-7b", "qwen-coder"),
+        ("embedding", "embedding"),
         ("qwen", "general"),
         ("gemini", "general"),
         ("general", "general"),

@@ -31,6 +31,9 @@ BUDGET = Budget(window=4096, prefix_tokens=2048, suffix_tokens=512, output_token
 PREFIX, SUFFIX = "def area(r):\n    return ", "\n\nprint(area(2))\n"
 
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+every_writing_family = pytest.mark.parametrize(
+    "family", [each for each in FAMILIES if not each.embeds], ids=lambda family: family.name
+)
 # One of each way to render, and both orders: properties need no more.
 one_of_each = pytest.mark.parametrize(
     "family",
@@ -54,7 +57,7 @@ def complete(family: str, **params: object) -> Params:
     return render_completion(request, FAMILIES.get(family), BUDGET).params
 
 
-@every_family
+@every_writing_family
 def test_sentinels_go_into_raw_text_and_never_into_a_chat_message(family: Family) -> None:
     completion = CompletionRequest(prefix=PREFIX, suffix=SUFFIX, path="area.py")
     prompts = [render_completion(completion, family, BUDGET).prompt]
@@ -72,7 +75,7 @@ def test_sentinels_go_into_raw_text_and_never_into_a_chat_message(family: Family
             assert tokens == []
 
 
-@every_family
+@every_writing_family
 def test_special_tokens_in_the_callers_text_are_disarmed(family: Family) -> None:
     everything = "".join(family.tokens)
     completion = CompletionRequest(
@@ -329,9 +332,12 @@ def test_what_a_family_cannot_do_is_refused_in_words(family: Family) -> None:
     if family.generation is GenerationMode.NONE:
         with pytest.raises(RequestError, match=f"'{family.name}' cannot write code"):
             render_generation(GenerationRequest(instruction="Hi"), family, BUDGET)
+    if family.completion is CompletionMode.NONE:
+        with pytest.raises(RequestError, match=f"'{family.name}' cannot complete code"):
+            render_completion(CompletionRequest(prefix=PREFIX), family, BUDGET)
 
 
-@every_family
+@every_writing_family
 def test_the_prompt_has_the_shape_of_the_mode(family: Family) -> None:
     prompt = render_completion(CompletionRequest(prefix=PREFIX), family, BUDGET).prompt
     shapes = {

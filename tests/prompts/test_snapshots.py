@@ -23,6 +23,7 @@ from inhouse.prompts import (
 )
 
 FAMILIES = load()
+WRITING = [family for family in FAMILIES if not family.embeds]
 BUDGET = Budget(window=4096, prefix_tokens=2048, suffix_tokens=512, output_tokens=128)
 
 
@@ -40,7 +41,7 @@ def shown(rendered: Rendered) -> str:
 def by_prompt(render: Callable[[Family], Rendered]) -> dict[str, str]:
     """Return each distinct prompt with the names of the families that get it."""
     found: dict[str, list[str]] = {}
-    for family in FAMILIES:
+    for family in WRITING:
         try:
             prompt = shown(render(family))
         except RequestError:
@@ -486,7 +487,7 @@ def test_every_sub_feature_of_chat_opens_with_a_text_of_its_own() -> None:
 def test_params_of_completion() -> None:
     request = CompletionRequest(prefix="x")
     found: dict[str, list[str]] = {}
-    for family in FAMILIES:
+    for family in WRITING:
         params = render_completion(request, family, BUDGET).params
         line = f"{params.temperature} {params.top_p} {' '.join(params.stop)}"
         found.setdefault(line, []).append(family.name)

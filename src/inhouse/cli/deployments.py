@@ -19,7 +19,7 @@ from inhouse.core.deadlines import DeadlineOverrides
 from inhouse.core.feature import Feature
 from inhouse.core.secret import Secret
 from inhouse.errors import ConflictError
-from inhouse.families import CompletionMode, load
+from inhouse.families import CompletionMode, Family, load
 
 
 @click.group(
@@ -162,9 +162,16 @@ def add(
         output.note(f"Does it work?   inhouse deployments test {shown}")
         output.note(f"What can it do? inhouse deployments probe {shown}")
     if not described.serves(catalog, name):
-        mode = load(configured.families).get(wanted.family).completion
-        feature = Feature.CHAT if mode is CompletionMode.INSTRUCTION else Feature.COMPLETION
+        feature = _made_for(load(configured.families).get(wanted.family))
         output.note(f"Let it serve:   inhouse routes set {feature} {shown}")
+
+
+def _made_for(family: Family) -> Feature:
+    """Return the feature that a model of the family serves best."""
+    if family.embeds:
+        return Feature.EMBEDDING
+    chats = family.completion is CompletionMode.INSTRUCTION
+    return Feature.CHAT if chats else Feature.COMPLETION
 
 
 @command.command("list", examples=["inhouse deployments list", "inhouse deployments list --json"])

@@ -22,12 +22,14 @@ class CompletionMode(StrEnum):
     ``fim``: raw text with the family's own sentinels. ``instruction``: a chat message that explains
     the hole. ``text``: the code before the cursor as it stands, for models that know neither.
     ``native``: prefix and suffix are handed to the provider, which renders the hole itself.
+    ``none``: not at all.
     """
 
     FIM = "fim"
     INSTRUCTION = "instruction"
     TEXT = "text"
     NATIVE = "native"
+    NONE = "none"
 
 
 class GenerationMode(StrEnum):
@@ -191,11 +193,21 @@ class Family(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _check_tokens(self.tokens)
 
     def serves(self, feature: Feature) -> bool:
-        """Tell whether models of the family are made for a feature; every one can complete."""
-        top = feature.parent or feature
-        if top is Feature.GENERATION:
-            return self.generation is not GenerationMode.NONE
-        return top is not Feature.CHAT or self.chat
+        """Tell whether models of the family are made for a feature."""
+        match feature.top:
+            case Feature.COMPLETION:
+                return self.completion is not CompletionMode.NONE
+            case Feature.GENERATION:
+                return self.generation is not GenerationMode.NONE
+            case Feature.EMBEDDING:
+                return self.embeds
+            case _:
+                return self.chat
+
+    @property
+    def embeds(self) -> bool:
+        """Whether its models turn text into vectors, and write none."""
+        return self.completion is CompletionMode.NONE
 
     def conversing(self) -> Family:
         """Return the family as it is asked where only messages are taken, no rendered text."""

@@ -92,13 +92,18 @@ class _Examination:
         yield connection
         if connection.status is Status.FAILED:
             return
+        if self.family.embeds:
+            embedding = await self._guarded("embedding", self._embedding)
+            if (model := self._model(embedding)) is not None:
+                yield model
+            yield embedding
+            return
         if self.family.completion is not CompletionMode.NATIVE:
             yield check_window(self.deployment, self.family, self.settings, self.served)
         if self._asked().fim is not None and self._asked().completion is CompletionMode.FIM:
             yield await self._guarded("special tokens", self._tokens)
         completion = await self._guarded("completion", self._completion)
-        model = check_model(self.deployment, self.family, self.served, completion)
-        if model is not None:
+        if (model := self._model(completion)) is not None:
             yield model
         yield completion
         yield await self._chat()
@@ -129,6 +134,18 @@ class _Examination:
         key = " and takes the key" if self.deployment.api_key else ""
         serves = f"It serves {listed(self.served)}" if self.served else "It lists nothing"
         return ok(name, f"The upstream answers{key}. {serves}.")
+
+    def _model(self, answer: Check) -> Check | None:
+        return check_model(self.deployment, self.family, self.served, answer)
+
+    async def _embedding(self) -> Check:
+        name = "embedding"
+        heard = await samples.embed(self.provider, self.deployment)
+        return ok(
+            name,
+            f"Answers in {heard.milliseconds:.0f} ms, with vectors of {heard.dimensions}"
+            " dimensions.",
+        )
 
     async def _tokens(self) -> Check:
         name = "special tokens"

@@ -17,6 +17,17 @@ from inhouse.routing.router import Asked
 from inhouse.routing.target import Target
 
 
+def embedder(provider: Provider, deployment: Deployment) -> ports.Embedding:
+    """Return the provider as one that embeds; raises `ConfigError` where it does not."""
+    if not isinstance(provider, ports.Embedding):
+        raise ConfigError(
+            f"models at '{deployment.provider}/…' turn no text into vectors. Route 'embedding' to"
+            " a model at 'custom_openai/…', 'openai/…' or 'azure/…'.",
+            param="identifier",
+        )
+    return provider
+
+
 class Embedding:
     """Embeds with the first deployment of a target that can."""
 
@@ -40,13 +51,7 @@ class Embedding:
         found: list[Embedded] = []
 
         async def prepare(deployment: Deployment, provider: Provider) -> Asked:
-            if not isinstance(provider, ports.Embedding):
-                raise ConfigError(
-                    f"models at '{deployment.provider}/…' turn no text into vectors. Route"
-                    " 'embedding' to a model at 'custom_openai/…', 'openai/…' or 'azure/…'.",
-                    param="identifier",
-                )
-            embed = provider.embed
+            embed = embedder(provider, deployment).embed
 
             async def begin(params: Params) -> AsyncGenerator[Delta]:
                 answer = await embed(deployment, request.texts, request.dimensions, params)

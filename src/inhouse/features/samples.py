@@ -12,6 +12,7 @@ from inhouse.core.catalog import Deployment
 from inhouse.core.ports import Provider
 from inhouse.core.requests import ChatRequest, CompletionRequest, Message, Params
 from inhouse.families import Family
+from inhouse.features.embedding import embedder
 from inhouse.prompts import Budget, Rendered, render_chat, render_completion
 
 PREFIX = '''def area(width, height):
@@ -54,6 +55,13 @@ class Heard(Struct, frozen=True, kw_only=True):
         return held and self.milliseconds > LUMP_MILLISECONDS
 
 
+class Vector(Struct, frozen=True, kw_only=True):
+    """What came of text that was embedded."""
+
+    dimensions: int
+    milliseconds: float
+
+
 async def complete(provider: Provider, deployment: Deployment, family: Family) -> Heard:
     """Let the deployment fill in a line of Python; raises as `Provider.stream` does."""
     request = CompletionRequest(
@@ -73,6 +81,18 @@ async def chat(provider: Provider, deployment: Deployment, family: Family) -> He
     message = Message(role="user", content=QUESTION)
     request = ChatRequest(messages=(message,), params=Params(max_tokens=MAX_TOKENS))
     return await _hear(provider, deployment, render_chat(request, family))
+
+
+async def embed(provider: Provider, deployment: Deployment) -> Vector:
+    """Have a line of Python embedded.
+
+    Raises as `Provider.stream` does, `ConfigError` also where the provider cannot embed at all.
+    """
+    began = time.perf_counter()
+    found = await embedder(provider, deployment).embed(deployment, (PREFIX,), None, Params())
+    return Vector(
+        dimensions=len(found.vectors[0]), milliseconds=1000 * (time.perf_counter() - began)
+    )
 
 
 async def _hear(provider: Provider, deployment: Deployment, rendered: Rendered) -> Heard:

@@ -8,6 +8,7 @@ import msgspec
 
 from inhouse.core.prompt import Fim, Messages, Text
 from inhouse.core.requests import CompletionRequest
+from inhouse.errors import InvalidValueError
 from inhouse.families import CompletionMode, Family
 from inhouse.prompts import raw, snippets
 from inhouse.prompts.budget import Budget, cut, size
@@ -19,7 +20,12 @@ TEMPLATE = "completion-1"
 
 
 def render_completion(request: CompletionRequest, family: Family, budget: Budget) -> Rendered:
-    """Render a hole in a file as the family's `completion` mode says."""
+    """Render a hole in a file as the family's `completion` mode says.
+
+    Raises:
+        InvalidValueError: the family completes nothing.
+
+    """
     match family.completion:
         case CompletionMode.FIM:
             return _fim(request, family, budget)
@@ -29,6 +35,12 @@ def render_completion(request: CompletionRequest, family: Family, budget: Budget
             return _native(request, family, budget)
         case CompletionMode.INSTRUCTION:
             return _instruction(request, family, budget)
+        case CompletionMode.NONE:
+            raise InvalidValueError(
+                f"Models of the family '{family.name}' cannot complete code: have an administrator"
+                " route 'completion' elsewhere.",
+                param="model",
+            )
         case _:
             assert_never(family.completion)
 

@@ -73,6 +73,15 @@ async def chat(subject: Subject, _: Evidence) -> Answered | Skipped:
     return await _answered(subject, lambda: render_chat(request, family))
 
 
+async def embed(subject: Subject, _: Evidence) -> Answered:
+    """Have a line of Python embedded."""
+    try:
+        heard = await samples.embed(subject.provider, subject.deployment)
+    except InhouseError as error:
+        return Answered(error=str(error))
+    return Answered(milliseconds=heard.milliseconds)
+
+
 async def fill(subject: Subject, evidence: Evidence) -> Filling | Skipped:
     """Fill holes that only the code behind them explains; a second pair where one tells nothing."""
     if subject.native:

@@ -55,7 +55,9 @@ class Badge(Struct, frozen=True, kw_only=True):
 
 def badges(evidence: Evidence) -> tuple[Badge, ...]:
     """Return a badge a feature; `Support.UNRATED` where too little could be measured."""
-    return tuple(_badge(feature, evidence) for feature in FEATURES)
+    embeds = evidence.asked.completion is CompletionMode.NONE
+    features = (Feature.EMBEDDING,) if embeds else FEATURES
+    return tuple(_badge(feature, evidence) for feature in features)
 
 
 def _badge(feature: Feature, evidence: Evidence) -> Badge:
@@ -78,7 +80,7 @@ def _reasons(feature: Feature, evidence: Evidence) -> Iterator[Reason]:
             yield Reason(Support.UNRATED, "Not measured.")
         elif answered.error:
             yield _limited(f"It does not answer: {answered.error}")
-        else:
+        elif feature is not Feature.EMBEDDING:
             yield from _measured(feature, evidence, answered)
 
 
@@ -256,6 +258,8 @@ def _answered(feature: Feature, evidence: Evidence) -> Answered | None:
             return evidence.completion
         case Feature.GENERATION:
             return evidence.generation
+        case Feature.EMBEDDING:
+            return evidence.embedding
         case _:
             return evidence.chat
 

@@ -159,6 +159,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     completion: Answered | None = None
     generation: Answered | None = None
     chat: Answered | None = None
+    embedding: Answered | None = None
     streaming: Streaming | None = None
     stops: Stops | None = None
     tools: Structured | None = None

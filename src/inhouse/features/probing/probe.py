@@ -84,6 +84,8 @@ PARTS = (
 )
 GENTLE = (*PARTS[:-1], Part("load", "speed", 10.0, load.alone))
 """The parts of a gentle probe: never more than one request at once."""
+EMBEDDING = (PARTS[0], Part("embedding", "embedding", 12.0, answering.embed, _silent))
+"""The parts for a model that writes no text."""
 
 
 async def probe(
@@ -101,7 +103,7 @@ async def probe(
     end = began + seconds - min(CLOSING, seconds / 2)
     evidence = Evidence(asked=_asked(subject))
     evidence = await _warmed(subject, evidence, end, progress)
-    parts = GENTLE if gentle else PARTS
+    parts = EMBEDDING if subject.family.embeds else GENTLE if gentle else PARTS
     whole = sum(part.seconds for part in parts)
     for number, part in enumerate(parts):
         if evidence.connection is not None and evidence.connection.error:
