@@ -6,7 +6,6 @@ import base64
 import math
 import struct
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,8 +29,14 @@ from tests.server.serving import (
 BODY = {"model": "embedding", "input": ["apple", "pear"]}
 
 
-async def ask(served: Served, body: object = BODY, **how: Any) -> Reply:
-    return await served.ask("POST", "/v1/embeddings", content=body, **({"key": DEVELOPER} | how))
+async def ask(
+    served: Served,
+    body: object = BODY,
+    *,
+    key: str = DEVELOPER,
+    headers: dict[str, str] | None = None,
+) -> Reply:
+    return await served.ask("POST", "/v1/embeddings", key=key, headers=headers, content=body)
 
 
 def toml(*deployments: str) -> str:
