@@ -4,6 +4,10 @@ import asyncio
 import heapq
 import itertools
 import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 
 class Clock:
@@ -26,6 +30,19 @@ class Clock:
         heapq.heappush(self._sleeping, (self.now + seconds, next(self._order), woken))
         self._slept.set()
         await woken
+
+    async def within(self, seconds: float, asking: Coroutine[Any, Any, Result]) -> Result:
+        """Return what comes in time; else end it and raise TimeoutError."""
+        asked, late = asyncio.create_task(asking), asyncio.create_task(self.sleep(seconds))
+        try:
+            await asyncio.wait([asked, late], return_when=asyncio.FIRST_COMPLETED)
+            if asked.done():
+                return asked.result()
+            raise TimeoutError(f"no answer in {seconds} s")
+        finally:
+            asked.cancel()
+            late.cancel()
+            await asyncio.gather(asked, late, return_exceptions=True)
 
     async def until_sleeping(self, seconds: float) -> None:
         """Wait until somebody sleeps who wants to be woken in just so many seconds."""

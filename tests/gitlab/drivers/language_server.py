@@ -4,8 +4,6 @@ After the contract: it checks its token, asks directly where it may, never hangs
 timeout, and hides what fails behind its breakers.
 """
 
-import asyncio
-import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Coroutine
@@ -16,7 +14,7 @@ import aiohttp
 from tests.gitlab.drivers.breaker import Breaker
 from tests.gitlab.drivers.clock import Clock
 from tests.gitlab.drivers.document import Document, Suggestions
-from tests.gitlab.drivers.streams import sse_pieces, text_pieces
+from tests.gitlab.drivers.streams import BrokenStreamError, sse_pieces, text_pieces
 
 VERSION = "7.9.0"
 DEBOUNCE = 0.25
@@ -138,8 +136,11 @@ class LanguageServer:
                 raise FailedError(answer.status, await answer.text())
             sse = answer.headers.get("X-Streaming-Format") == "sse"
             pieces = answer.content.iter_any()
-            async for text in (sse_pieces if sse else text_pieces)(pieces):
-                yield text
+            try:
+                async for text in (sse_pieces if sse else text_pieces)(pieces):
+                    yield text
+            except aiohttp.ClientPayloadError as error:
+                raise BrokenStreamError("The connection broke off.") from error
 
     async def _suggested(self, document: Document) -> list[str]:
         access = await self._direct()
@@ -225,17 +226,10 @@ class LanguageServer:
 
     async def _within(self, seconds: float, asking: Coroutine[Any, Any, Result]) -> Result:
         """Return what comes in time by the clock; else hang up."""
-        asked, late = asyncio.create_task(asking), asyncio.create_task(self.clock.sleep(seconds))
         try:
-            await asyncio.wait([asked, late], return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
-                raise FailedError(0, f"no answer in {seconds} s")
-            return asked.result()
-        finally:
-            for task in (asked, late):
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, FailedError):
-                await asked
+            return await self.clock.within(seconds, asking)
+        except TimeoutError as error:
+            raise FailedError(0, str(error)) from error
 
     async def _json(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
         """Ask GitLab itself; raises FailedError for another status."""
