@@ -123,7 +123,7 @@ class FakeAzure(Server):
             case ["models"] if deployment is None and self.lists_models:
                 # What Azure could deploy, not what is deployed.
                 await self._list(exchange, {"gpt-4o": "", "o4-mini": "", "text-ada": ""})
-            case ["chat", "completions"] | ["completions"]:
+            case ["chat", "completions"] | ["completions"] | ["embeddings"]:
                 if self.faults:
                     await self.faults.popleft()(exchange)
                     return
