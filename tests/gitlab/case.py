@@ -45,20 +45,32 @@ class Event(Struct, forbid_unknown_fields=True):
     schema: Any = UNSET
 
 
+class Refused(Struct, forbid_unknown_fields=True):
+    """An error as a list under ``detail``, whose one entry GitLab shows.
+
+    `loc` is the way to the field below the body, `msg` a part of the message as a pattern.
+    """
+
+    msg: str
+    loc: list[str | int] = field(default_factory=list[str | int])
+    type: str | UnsetType = UNSET
+
+
 class Expected(Struct, forbid_unknown_fields=True):
     """What must come of it; a header that is null must be absent.
 
-    Of the body at most one is said: the exact JSON, a `schema` for it, the exact `text`, the exact
-    `lines` of NDJSON, or the `events` of SSE. `cut` says that the answer breaks off behind that.
-    `upstream` are all requests that the upstream got; where it is not said, there are as many as
-    the script has entries, or as `asked` says. Members of `trace` are those of `Trace`; each of its
-    `warnings` is a part of one.
+    Of the body at most one is said: the exact JSON, a `schema` for it, the `error` in it, the exact
+    `text`, the exact `lines` of NDJSON, or the `events` of SSE. `cut` says that the answer breaks
+    off behind that. `upstream` are all requests that the upstream got; where it is not said, there
+    are as many as the script has entries, or as `asked` says. Members of `trace` are those of
+    `Trace`; each of its `warnings` is a part of one.
     """
 
     status: int = 200
     headers: dict[str, str | None] = field(default_factory=dict[str, str | None])
     body: Any = UNSET
     schema: Any = UNSET
+    error: Refused | UnsetType = UNSET
     text: str | UnsetType = UNSET
     lines: list[Any] | UnsetType = UNSET
     events: list[Event] | UnsetType = UNSET

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from inhouse.core.trace import Trace
 from inhouse.wire import sse
-from tests.gitlab.case import Answer, Event, Expected, Seen
+from tests.gitlab.case import Answer, Event, Expected, Refused, Seen
 
 
 def differences(expected: Expected, answer: Answer, trace: Trace | None) -> list[str]:
@@ -37,6 +37,8 @@ def _body(expected: Expected, body: bytes) -> list[str]:
         found.append(f"The body is not {expected.body!r}.")
     if expected.schema is not UNSET:
         found.extend(_invalid(expected.schema, json.loads(body), "The body"))
+    if expected.error is not UNSET:
+        found.extend(_invalid(_refusal(expected.error), json.loads(body), "The body"))
     if expected.lines is not UNSET:
         lines = [json.loads(line) for line in body.splitlines()]
         if lines != expected.lines or not body.endswith(b"\n"):
@@ -44,6 +46,24 @@ def _body(expected: Expected, body: bytes) -> list[str]:
     if expected.events is not UNSET:
         found.extend(_events(expected.events, body))
     return found
+
+
+def _refusal(refused: Refused) -> dict[str, Any]:
+    """Return the schema of an error."""
+    entry: dict[str, Any] = {
+        "type": {"type": "string"} if refused.type is UNSET else {"const": refused.type},
+        "loc": {"const": ["body", *refused.loc]},
+        "msg": {"type": "string", "pattern": refused.msg},
+    }
+    one = {"properties": entry, "required": list(entry), "additionalProperties": False}
+    return {
+        "properties": {
+            "detail": {"type": "array", "items": one, "minItems": 1, "maxItems": 1},
+            "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        },
+        "required": ["detail", "trace_id"],
+        "additionalProperties": False,
+    }
 
 
 def _events(expected: list[Event], body: bytes) -> list[str]:

@@ -1,6 +1,8 @@
 """What the contract's cases cannot tell of the endpoints for code: frames, hang-ups, defects."""
 
 import asyncio
+import contextlib
+import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,15 @@ from hypothesis import strategies as st
 
 from inhouse.core.delta import Delta
 from inhouse.core.trace import Outcome
+from inhouse.errors import InvalidValueError, RequestError
 from inhouse.server.api.gitlab.refusals import refusal
 from inhouse.server.errors import problem
+from inhouse.wire.gitlab import code, suggestions
 from inhouse.wire.gitlab.answers import Answering
 from inhouse.wire.gitlab.suggestions import Events
 from inhouse.wire.gitlab.unframed import Unframed
 from tests.gitlab.holding import frames
+from tests.gitlab.serving import gitlab_serving
 from tests.server.serving import DEVELOPER, Served, configuration, route, scripted, serving
 
 WHO = Answering(engine="agent", name="general", language="", created=1, flags=[])
@@ -76,6 +81,46 @@ def test_a_defect_is_told_in_a_form_that_gitlab_shows() -> None:
     assert told["trace_id"] == "7e57"
     assert "went wrong inside inhouse" in told["detail"][0]["msg"]
     assert "secret" not in body.decode()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+MEMBERS = (*code.CodeBody.__struct_fields__, *suggestions.Body.__struct_fields__)
+
+
+@given(st.binary() | st.dictionaries(st.sampled_from(MEMBERS), JSON).map(json.dumps))
+def test_whatever_is_sent_is_read_or_refused(raw: bytes | str) -> None:
+    body = raw if isinstance(raw, bytes) else raw.encode()
+    for decode in (code.decode_completion, code.decode_generation, decode_suggestion):
+        with contextlib.suppress(InvalidValueError, RequestError):
+            decode(body)
+
+
+def decode_suggestion(raw: bytes) -> object:
+    return suggestions.decode(raw, "")
+
+
+async def test_requests_for_nobody_in_particular_do_not_take_each_other_s_place(
+    tmp_path: Path,
+) -> None:
+    deployment = scripted("gated", family="codestral", gate="held", tokens=["1"])
+    async with (
+        gitlab_serving(tmp_path, deployment + route("completion", "gated")) as (served, gitlab),
+        asyncio.TaskGroup() as group,
+    ):
+        headers = gitlab.headers(x_gitlab_global_user_id=None)
+        path = "/v2/code/completions"
+        asked = [
+            group.create_task(served.ask("POST", path, key=None, headers=headers, content=flat()))
+            for _ in range(2)
+        ]
+        while len(served.scripted.calls) < 2:
+            await served.ask("GET", "/health")
+        served.scripted.gate("held").release()
+        replies = [await each for each in asked]
+    assert [reply.json["choices"][0]["text"] for reply in replies] == ["1", "1"]
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ async def test_a_case_that_is_met_passes(tmp_path: Path) -> None:
         ({"headers": {"X-None": "x"}}, "The header X-None is None, not 'x'."),
         ({"body": {}}, "The body is not {}."),
         ({"schema": {"properties": {"object": {"const": "x"}}}}, "The body at object: "),
+        ({"error": {"msg": "x"}}, 'The body at .: "detail" is a required property'),
         ({"text": "x"}, "not 'x'."),
         ({"lines": []}, "The lines are "),
         ({"events": [{"event": "x"}]}, "The events are "),
