@@ -82,6 +82,12 @@ def test_what_two_programs_might_read_differently_is_refused(written: str) -> No
         read_endpoint(written)
 
 
+def test_credentials_are_called_what_they_are() -> None:
+    with pytest.raises(ValueError, match="credentials belong into the field of the key") as caught:
+        read_endpoint("http://user:hush@gpu:8000/v1")
+    assert "hush" not in str(caught.value)
+
+
 @given(st.text(alphabet="aA.:/@\\%?#*v1-[]0x_ \tä。", max_size=30))
 def test_the_form_is_final_and_shows_no_credentials(text: str) -> None:
     try:
