@@ -33,7 +33,9 @@ def refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
     if found.status == 429:
         return 429, _listed(f"{BUSY} {found.message}", found, trace_id)
     if found.upstream is not None or found.code == "model_not_found":
-        return 503, _listed(f"{FAILED}: {found.message}", found, trace_id)
+        # What an upstream finds wrong is a field of ours, and nothing that the caller sent.
+        nowhere = msgspec.structs.replace(found, param=None)
+        return 503, _listed(f"{FAILED}: {found.message}", nowhere, trace_id)
     return _refusal(found, trace_id)
 
 
