@@ -82,6 +82,7 @@ WRITTEN = {
     "Thought: x\nAction: issue_reader\nAction Input: #3\nAction: issue_reader\n": READER,
     "Thought: x\nAction: issue_reader\nAction Input: #3\n**Observation**: z": READER,
     "Thought: x\nFinal Answer: 42\n\nObservation: z": answer("42"),
+    "Thought: x\nFinal Answer: a\n**Observation:** z": answer("a"),
     "Thought: x\nFinal Answer: my Observation: z": answer("my Observation: z"),
     "Thought: x\nFinal Answer: a\nObservations: z": answer("a\nObservations: z"),
     "Thought: x\nAction: None\nFinal Answer: 42": answer("42"),

@@ -12,14 +12,17 @@ import re
 from msgspec import Struct
 
 _MARKS = " \t>*_#`-"
-_WORDS = r"(?i:action[ \t]*\\?_?input|action|final[ \t]*\\?_?answer|thought)|Observation"
+_WORDS = r"(?i:action[ \t]{0,4}\\?_?input|action|final[ \t]{0,4}\\?_?answer|thought)|Observation"
 _LINE = (
-    r"^[ \t>]*(?:[-+*][ \t]+|-|\#{1,6}[ \t]*)?(?P<mark>\*{1,3}|_{1,3}|`)?"
-    rf"(?P<word>{_WORDS})(?P<shut>(?(mark)(?P=mark)|(?!)))?[ \t]*:"
+    r"^[ \t>]{0,12}(?:[-+*][ \t]{1,4}|-|\#{1,6}[ \t]{0,4})?(?P<mark>\*{1,3}|_{1,3}|`)?"
+    rf"(?P<word>{_WORDS})(?P<shut>(?(mark)(?P=mark)|(?!)))?[ \t]{{0,4}}:"
 )
-_TITLE = r"^[ \t]*(?:\#{1,6}[ \t]*|\*\*)(?P<title>(?i:final[ \t]+answer))(?:\*\*)?[ \t]*\n"
-_SENTENCE = r"(?<=[.!?:;)\]\"'`\u3002\uff01\uff1f])[ \t]*(?P<inside>Final Answer|Action):"
-_ON_THE_LINE = r"(?<=[ \t])-?[ \t]*(?P<inside>Action Input):"
+_TITLE = (
+    r"^[ \t]{0,4}(?:\#{1,6}[ \t]{0,4}|\*\*)(?P<title>(?i:final[ \t]{1,4}answer))"
+    r"(?:\*\*)?[ \t]{0,4}\n"
+)
+_SENTENCE = r"(?<=[.!?:;)\]\"'`\u3002\uff01\uff1f])[ \t]{0,4}(?P<inside>Final Answer|Action):"
+_ON_THE_LINE = r"(?<=[ \t])-?[ \t]{0,4}(?P<inside>Action Input):"
 
 _KEYWORDS = {
     "thought": re.compile(f"{_LINE}|{_TITLE}|{_SENTENCE}", re.MULTILINE),
@@ -30,6 +33,8 @@ _KEYWORDS = {
 _OBSERVATION = re.compile(rf"\n[{_MARKS}]{{0,8}}Observation[*_`]{{0,3}}[ \t]*:")
 _NO_TOOL = frozenset({"", "none", "n/a", "na", "no", "no tool", "null", "nothing"})
 _FENCE = "```"
+_LONGEST = 64
+"""Characters that a keyword has at most, with all that belongs to it."""
 
 
 class Called(Struct, frozen=True, kw_only=True):
@@ -75,8 +80,7 @@ class Reading:
         """Take the next piece and return what may be shown of the final answer."""
         if self.done:
             return ""
-        # A keyword stands within a line, so lines that are complete need no second look.
-        unread = max(self._begin, self._held.rfind("\n") + 1)
+        unread = max(self._begin, len(self._held) - _LONGEST)
         self._held += text
         while not self._answering:
             found = _KEYWORDS[self._section].search(self._held, unread)
