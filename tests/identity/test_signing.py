@@ -218,6 +218,20 @@ async def test_a_key_from_the_file_signs(time: Time, log: KeptLog, store: Regist
         assert store.signing_keys.load() == ()
 
 
+async def test_a_key_from_the_file_ends_those_of_the_store(
+    time: Time, log: KeptLog, store: Registry
+) -> None:
+    async with identity(section(), time, log, store.signing_keys) as room:
+        former = await room.issue({})
+    own = rsa_key("own")
+    written = section(signing_key=Secret(private_pem(own)))
+    async with identity(written, time, log, store.signing_keys) as room:
+        assert not await holds(room, former.token)
+        issued = await room.issue({})
+        assert kid(issued.token) != kid(former.token)
+        jwt.decode(issued.token, own.public_key(), ["RS256"], audience=OURS)
+
+
 async def test_a_token_of_ours_is_for_us_alone(
     gitlab: FakeGitLab, time: Time, log: KeptLog, store: Registry
 ) -> None:
