@@ -103,7 +103,7 @@ def test_a_wrong_field_is_named() -> None:
 
 
 def events() -> st.SearchStrategy[AgentEvent]:
-    text = st.text()
+    text = st.text() | st.text("\x0b\x0c\x1c\x85\u2028\u2029\r\n a")
     return st.one_of(
         st.builds(Action, thought=text, tool=text, tool_input=text),
         st.builds(AnswerDelta, text=text, finish_reason=st.none() | st.just("stop")),
