@@ -256,6 +256,13 @@ async def test_an_unknown_team_is_an_empty_one(tmp_path: Path) -> None:
         assert (await served.traces())[0].team == "nobodys"
 
 
+async def test_keys_are_asked_for_before_anybody_comes(tmp_path: Path) -> None:
+    async with gitlab_serving(tmp_path) as (_, gitlab):
+        await gitlab.until(lambda: len(gitlab.requests) == 2)
+
+        assert gitlab.fetches == 1
+
+
 async def test_an_outage_at_start_does_not_hold_the_gateway_up(tmp_path: Path) -> None:
     down = FakeGitLab()
     down.down = True
