@@ -79,7 +79,7 @@ class Exchange:
 
     @property
     def scheme(self) -> str:
-        """``http`` or ``https``, as we were asked; a proxy in front may have been asked otherwise."""
+        """``http`` or ``https``, as we were asked; a proxy in front may be asked otherwise."""
         return self._scope["scheme"]
 
     def authenticate(self) -> Caller:

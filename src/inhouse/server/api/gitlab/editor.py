@@ -32,8 +32,6 @@ TOKEN = b"private-token"
 EVENTS = b"x-supports-sse-streaming"
 """By this an extension says that it reads server-sent events."""
 PROTOCOL = b"x-forwarded-proto"
-DIRECT = {"X-Gitlab-Authentication-Type": "oidc"}
-"""What goes along with requests that an extension sends directly."""
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?\Z|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?\Z")
 
 Serve = Callable[[Exchange, Visitor], Awaitable[None]]
@@ -98,7 +96,11 @@ async def direct_access(exchange: Exchange, visitor: Visitor) -> None:
         base_url=exchange.gateway.config.gitlab.public_url or origin(exchange),
         token=issued.token,
         expires_at=issued.expires_at,
-        headers=DIRECT,
+        # The user is the same by either way, so that later completions take the place of earlier.
+        headers={
+            "X-Gitlab-Authentication-Type": "oidc",
+            "X-Gitlab-Global-User-Id": visitor.user,
+        },
     )
     await exchange.answer(msgspec.json.encode(access), status=201)
 
@@ -141,7 +143,8 @@ def _visitor(exchange: Exchange) -> Visitor:
     caller = exchange.gateway.authenticate(token)
     exchange.recording.caller = caller.name
     exchange.recording.team = caller.team
-    return Visitor(caller=caller)
+    exchange.recording.user = user = editor.user(caller)
+    return Visitor(caller=caller, user=user)
 
 
 def _endpoint(method: str, path: str, serve: Serve, *, recorded: bool = False) -> Endpoint:
