@@ -13,11 +13,11 @@ from inhouse import config as configuration
 from inhouse.context import files
 from inhouse.context.documentation import Documentation
 from inhouse.core.allowing import Allowed
-from inhouse.core.catalog import ApiKey, Catalog, Deployment, Team, digest
+from inhouse.core.catalog import Catalog, Deployment
 from inhouse.core.places import parse_peer
 from inhouse.core.ports import Place, Provider, ProviderContext
 from inhouse.core.requests import Caller
-from inhouse.errors import AuthenticationError, ConfigError, InhouseError
+from inhouse.errors import ConfigError, InhouseError
 from inhouse.families import Families
 from inhouse.families import load as load_families
 from inhouse.features.agent import Agent
@@ -28,7 +28,7 @@ from inhouse.features.embedding import Embedding
 from inhouse.features.generation import Generation
 from inhouse.features.superseding import Superseding
 from inhouse.features.tasks import Tasks
-from inhouse.identity import Identity
+from inhouse.identity import Callers, Identity
 from inhouse.providers.loading import Providers
 from inhouse.records.log import Log
 from inhouse.records.metrics import Load, Metrics
@@ -42,13 +42,8 @@ from inhouse.routing.router import Router
 from inhouse.routing.single import Singles
 from inhouse.routing.standing import Standing, Standings
 from inhouse.routing.windows import Windows
-from inhouse.store import Registry
+from inhouse.store import Registry, upkeep
 from inhouse.transport import Policy
-
-REFRESH_EVERY = 1.0
-"""Seconds between looks at the registry's revision: another replica may have changed it."""
-PRUNE_EVERY = 3600.0
-"""Seconds between removals of old traces."""
 
 
 class Gateway:
@@ -68,8 +63,7 @@ class Gateway:
         self.families = families
         self.log = log
         self._catalog = Catalog()
-        self._callers: dict[str, Caller] = {}
-        self._named: dict[str, Caller] = {}
+        self._callers = Callers(self._catalog)
         self.probing: set[str] = set()
         """Deployments that are being probed: one probe of each at a time."""
         self._egress = Policy.of(config.egress, config.proxies)
@@ -174,16 +168,11 @@ class Gateway:
 
     def authenticate(self, key: str) -> Caller:
         """Return who holds the key; raises `AuthenticationError`."""
-        caller = self._callers.get(digest(key))
-        if caller is None:
-            raise AuthenticationError(
-                "Unknown or revoked API key. An administrator makes one with: inhouse keys create"
-            )
-        return caller
+        return self._callers.holding(key)
 
     def holder(self, name: str) -> Caller | None:
         """Return who holds the key of that name, None where there is none, or no more."""
-        return self._named.get(name)
+        return self._callers.named(name)
 
     async def refresh(self) -> None:
         """Read the registry anew, so that a change holds at once."""
@@ -194,12 +183,7 @@ class Gateway:
 
         A feature can be answered as soon as one of its deployments can.
         """
-        waiting = self._readiness.waiting
-        catalog = self._catalog
-        every = (*catalog.routes.values(), *catalog.team_routes.values())
-        routes = [each.deployments for each in every if not each.disabled]
-        blocked = [names for names in routes if all(name in waiting for name in names)]
-        return {name: waiting[name] for names in blocked for name in names}
+        return self._readiness.blocking(self._catalog)
 
     async def _check_declared(self) -> None:
         """Raise `ConfigError`, with file and entry, where a declared deployment cannot work."""
@@ -213,8 +197,7 @@ class Gateway:
 
     def _take(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._callers = {found: _caller(catalog, key) for found, key in catalog.keys.items()}
-        self._named = {caller.name: caller for caller in self._callers.values()}
+        self._callers = Callers(catalog)
         self._admit()
         self._readiness.watch(catalog.deployments)
 
@@ -236,8 +219,18 @@ class Gateway:
         async with self.records.running():
             await self.refresh()
             tasks = [
-                asyncio.create_task(self._follow(), name="registry follower"),
-                asyncio.create_task(self._prune(), name="trace pruner"),
+                asyncio.create_task(
+                    upkeep.follow(
+                        self.registry, lambda: self._catalog.revision, self.refresh, self.log
+                    ),
+                    name="registry follower",
+                ),
+                asyncio.create_task(
+                    upkeep.prune(
+                        self.registry, lambda: self._catalog.settings.trace_days, self.log
+                    ),
+                    name="trace pruner",
+                ),
                 asyncio.create_task(self._recovery.run(), name="recovery"),
                 asyncio.create_task(self.identity.run(), name="keys of GitLab"),
             ]
@@ -272,38 +265,6 @@ class Gateway:
             )
             for each in self.standings.known()
         ]
-
-    async def _follow(self) -> None:
-        """Replace the snapshot when the registry's revision has moved on, here or elsewhere."""
-        complained = False
-        while True:
-            await asyncio.sleep(REFRESH_EVERY)
-            try:
-                if await asyncio.to_thread(self.registry.revision) != self._catalog.revision:
-                    await self.refresh()
-                complained = False
-            except InhouseError as error:
-                # Keys and routes in memory go on serving while the store is away.
-                if not complained:
-                    self.log.failure("registry not readable", why=str(error))
-                complained = True
-
-    async def _prune(self) -> None:
-        """Remove old traces and counts of minutes, at start and then now and again."""
-        while True:
-            try:
-                await asyncio.to_thread(
-                    self.registry.traces.prune, self._catalog.settings.trace_days
-                )
-                await asyncio.to_thread(self.registry.counters.prune)
-            except InhouseError as error:
-                self.log.failure("old traces and counts not removed", why=str(error))
-            await asyncio.sleep(PRUNE_EVERY)
-
-
-def _caller(catalog: Catalog, key: ApiKey) -> Caller:
-    team = catalog.teams.get(key.team) or Team(name=key.team)
-    return Caller(key.name, key.role, key.models, key.team, key.limits, team.limits)
 
 
 def _log(config: configuration.LogConfig) -> Log:

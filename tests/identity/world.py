@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from inhouse.config.shape import GitLab, Issuer
+from inhouse.config import GitLab, Issuer
 from inhouse.core.ports import Place
 from inhouse.core.secret import Secret
 from inhouse.identity import Clock, Identity

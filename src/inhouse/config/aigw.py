@@ -8,7 +8,7 @@ from typing import Any, cast
 from inhouse.config import values
 from inhouse.config.aigw_variables import MAPPED, PREFIX, TOLD
 from inhouse.config.environment import Remark
-from inhouse.config.shape import GitLab
+from inhouse.config.gitlab import GitLab
 from inhouse.core.naming import did_you_mean
 
 ENDPOINTS = "INHOUSE_GITLAB_ALLOWED_ENDPOINTS"

@@ -1,5 +1,6 @@
 """Who may ask in GitLab's name: its tokens, their keys, and tokens of our own."""
 
+from inhouse.identity.callers import Callers
 from inhouse.identity.claims import Claims
 from inhouse.identity.clock import Clock
 from inhouse.identity.discovery import WELL_KNOWN, Discovery
@@ -12,6 +13,7 @@ __all__ = [
     "ISSUER",
     "LEEWAY",
     "WELL_KNOWN",
+    "Callers",
     "Claims",
     "Clock",
     "Discovery",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from inhouse.core.catalog import Deployment
+from inhouse.core.catalog import Catalog, Deployment
 from inhouse.core.ports import Provider, Warming
 from inhouse.errors import InhouseError
 
@@ -31,10 +31,16 @@ class Readiness:
         self._warming: dict[str, asyncio.Task[None]] = {}
         self._waiting: dict[str, str] = {}
 
-    @property
-    def waiting(self) -> Mapping[str, str]:
-        """The deployments that cannot answer yet, by name, each with the reason in words."""
-        return self._waiting
+    def blocking(self, catalog: Catalog) -> Mapping[str, str]:
+        """Return the deployments without which a routed feature cannot be answered yet, and why.
+
+        A feature can be answered as soon as one of its deployments can.
+        """
+        waiting = self._waiting
+        every = (*catalog.routes.values(), *catalog.team_routes.values())
+        routes = [each.deployments for each in every if not each.disabled]
+        blocked = [names for names in routes if all(name in waiting for name in names)]
+        return {name: waiting[name] for names in blocked for name in names}
 
     def watch(self, deployments: Mapping[str, Deployment]) -> None:
         """Warm what is new or changed among `deployments`, and forget what is gone."""
