@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from inhouse.config.shape import Issuer
+from inhouse.config import Issuer
 from inhouse.identity import Identity, Instance
 from inhouse.identity.discovery import Discovered
 from inhouse.identity.keys import Keys
