@@ -124,8 +124,10 @@ def graphql(raw: bytes, caller: Caller) -> bytes:
             case "username" | "name":
                 return caller.name
             case "featureFlagEnabled":
-                flag = each.arguments.get("name", "")
-                return (variables.get(flag[1:]) if flag.startswith("$") else flag) in FLAGS
+                flag: Any = each.arguments.get("name", "")
+                if flag.startswith("$"):
+                    flag = variables.get(flag[1:])
+                return isinstance(flag, str) and flag in FLAGS
             case "duoChatAvailable":
                 return False
             case name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from inhouse.core.delta import Delta, Usage
 from inhouse.errors import InvalidValueError
@@ -20,7 +20,7 @@ AGENT_ONLY = frozenset({"chat/react"})
 class PromptBody(Struct, frozen=True, kw_only=True):
     """What to do it with. Each version stands for the prompt that we have: ranges name GitLab's."""
 
-    inputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    inputs: dict[str, Any] | None = None
     prompt_version: str | None = None
     stream: bool | None = None
     model_metadata: ModelMetadata | None = None
@@ -48,11 +48,16 @@ def decode_prompt(raw: bytes) -> PromptBody:
 
 
 def texts(inputs: dict[str, Any]) -> dict[str, str]:
-    """Return each input as it stands in a prompt."""
-    return {
-        name: _documents(value) if name == "documents" else text_of(value)
-        for name, value in inputs.items()
-    }
+    """Return each input as it stands in a prompt; raises `InvalidValueError`."""
+    try:
+        return {
+            name: _documents(value) if name == "documents" else text_of(value)
+            for name, value in inputs.items()
+        }
+    except RecursionError:
+        raise InvalidValueError(
+            "'inputs' is wrong: it is nested too deeply.", param="inputs"
+        ) from None
 
 
 def text_of(value: Any) -> str:
