@@ -53,6 +53,8 @@ def test_a_version_is_not_told_apart_from_none(path: str) -> None:
         "http://good.example#@evil.example/",
         "http://good.example/v1#x",
         "http://good.example/../admin",
+        "http://good.example/team/..;/admin",
+        "http://good.example/team/.;x=1/admin",
         "http://good.example/./v1",
         "http://good.example/%2e%2e/admin",
         "http://good.example%2eevil.example/v1",

@@ -30,6 +30,7 @@ from tests.fakes.gitlab import (
 from tests.gitlab.serving import gitlab_serving
 from tests.server.serving import (
     ADMIN,
+    AUDITOR,
     DEVELOPER,
     Reply,
     Served,
@@ -177,6 +178,32 @@ async def test_a_key_of_ours_asks_for_a_token_too(
         refused = await mint(served, headers)
         assert (refused.status, refused.json) == (401, FORBIDDEN)
     assert "that it was issued for is gone" in capfd.readouterr().err
+
+
+async def test_a_token_does_not_come_back_with_another_key_of_the_same_name(tmp_path: Path) -> None:
+    async with serving(configuration(tmp_path)) as served:
+        content = {"name": "grace", "role": "developer"}
+        made = await served.ask("POST", "/api/v1/keys", content=content)
+        issued = await served.ask("POST", TOKENS, key=made.json["key"])
+        headers = {
+            "authorization": f"Bearer {issued.json['token']}",
+            "x-gitlab-authentication-type": "oidc",
+        }
+        assert (await mint(served, headers)).status == 403
+
+        await served.ask("DELETE", "/api/v1/keys/grace")
+        await served.ask("POST", "/api/v1/keys", content={"name": "grace", "role": "admin"})
+
+        refused = await mint(served, headers)
+        assert (refused.status, refused.json) == (401, FORBIDDEN)
+
+
+async def test_who_may_not_ask_models_gets_no_token_to_ask_them(tmp_path: Path) -> None:
+    async with serving(configuration(tmp_path)) as served:
+        reply = await served.ask("POST", TOKENS, key=AUDITOR)
+
+        assert reply.status == 403
+        assert reply.json == {"detail": "Unauthorized to create user access token"}
 
 
 async def test_a_token_ends_with_the_instance_that_asked_for_it(tmp_path: Path) -> None:

@@ -10,7 +10,15 @@ import pytest
 
 from tests.fakes.http import Exchange
 from tests.fakes.openai import FakeOpenAI
-from tests.server.serving import CHAT_ONLY, DEVELOPER, Served, configuration, route, serving
+from tests.server.serving import (
+    AUDITOR,
+    CHAT_ONLY,
+    DEVELOPER,
+    Served,
+    configuration,
+    route,
+    serving,
+)
 
 HUSH = "sk-hush-0123456789"
 FILE = {"file_name": "a.py", "content_above_cursor": "def f():\n    ", "content_below_cursor": ""}
@@ -146,6 +154,27 @@ async def test_the_model_of_the_request_answers_where_that_is_allowed(tmp_path: 
         assert name.startswith(f"custom_openai/tiny-coder@127.0.0.1:{upstream.port}#")
         assert (trace.family, trace.warnings) == ("codestral", ())
         assert HUSH not in str(trace)
+
+
+async def test_nobody_is_asked_anything_for_who_may_not_ask(tmp_path: Path) -> None:
+    disabled = '[[routes]]\nfeature = "chat"\ndisabled = true\n'
+    async with FakeOpenAI(api_key=HUSH) as upstream:
+        configured = configuration(tmp_path, requests(upstream.url) + disabled)
+        async with serving(configured) as served:
+            for key in (AUDITOR, CHAT_ONLY):
+                assert (await ask(served, upstream.endpoint, "", key=key)).status == 403
+            content = {
+                "messages": [{"role": "user", "content": "Hi"}],
+                "model_metadata": {
+                    "provider": "openai",
+                    "name": "codestral",
+                    "endpoint": upstream.endpoint,
+                    "api_key": HUSH,
+                },
+            }
+            answer = await served.ask("POST", "/v2/chat/agent", key=DEVELOPER, content=content)
+            assert answer.status == 503
+        assert not upstream.connections
 
 
 async def test_without_a_model_in_the_request_the_route_answers(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ def _path(text: str) -> str:
     if not text.isascii() or "%" in text:
         raise ValueError("its path has an escape or is not plain ASCII")
     path = re.sub(r"/{2,}", "/", text).rstrip("/")
-    if any(step in {".", ".."} for step in path.split("/")):
+    # Some servers drop what follows a semicolon before they look at the steps.
+    if any(step.partition(";")[0] in {".", ".."} for step in path.split("/")):
         raise ValueError("its path has a step '.' or '..'")
     return _ROUTES.sub("", path)

@@ -16,7 +16,8 @@ _UNLIMITED = Limits()
 class Caller(Struct, frozen=True):
     """The authenticated user or service behind a request.
 
-    `limits` are those of the caller's key, `team_limits` those that the whole team shares.
+    `limits` are those of the caller's key, `team_limits` those that the whole team shares. `mark`
+    tells the key from another one that has its name later; empty where there is no key.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Caller(Struct, frozen=True):
     team: str = ""
     limits: Limits = field(default_factory=Limits)
     team_limits: Limits = field(default_factory=Limits)
+    mark: str = ""
 
     @property
     def limited(self) -> bool:

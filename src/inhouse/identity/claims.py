@@ -17,7 +17,7 @@ class Claims(Struct, frozen=True, kw_only=True):
     """The claims of a token that we read; `exp`, `nbf` and `iat` are Unix times in seconds.
 
     `inhouse_instance` and `inhouse_key` are in our own tokens: for whom they were issued, a GitLab
-    instance or the holder of an API key, by name.
+    instance or the holder of an API key, by name; `inhouse_mark` is that key's own (`Caller`).
     """
 
     iss: str
@@ -32,6 +32,7 @@ class Claims(Struct, frozen=True, kw_only=True):
     gitlab_instance_uid: str | None = None
     inhouse_instance: str = ""
     inhouse_key: str = ""
+    inhouse_mark: str = ""
 
 
 class Unproven(Struct, frozen=True):

@@ -84,10 +84,7 @@ def named(
 
     """
     known = deployment.name in catalog.deployments
-    _check(deployment.name if known else feature.value, caller)
-    route = catalog.route(feature, caller.team)
-    if route is not None and route.disabled:
-        catalog.serving(feature, caller.team)
+    permit(catalog, deployment.name if known else feature.value, caller, feature)
     return Target(
         model=deployment.name,
         feature=feature,
@@ -95,6 +92,20 @@ def named(
         caller=caller,
         deadlines=deadlines,
     )
+
+
+def permit(catalog: Catalog, model: str, caller: Caller, feature: Feature) -> None:
+    """Raise unless the caller may ask `model` for `feature`.
+
+    Raises:
+        ForbiddenError: the caller's key does not allow the model, or models at all.
+        UnknownModelError: the feature is disabled.
+
+    """
+    _check(model, caller)
+    route = catalog.route(feature, caller.team)
+    if route is not None and route.disabled:
+        catalog.serving(feature, caller.team)
 
 
 def usable(catalog: Catalog, caller: Caller) -> list[str]:

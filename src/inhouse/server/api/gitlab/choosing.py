@@ -9,7 +9,7 @@ from inhouse.core.feature import Feature
 from inhouse.core.requests import RequestedModel
 from inhouse.gateway import Gateway
 from inhouse.routing.requested import SERVER, registered, told
-from inhouse.routing.target import Target, named, resolve
+from inhouse.routing.target import Target, named, permit, resolve
 from inhouse.server.api.gitlab.door import Visitor
 from inhouse.server.exchange import Exchange
 
@@ -48,6 +48,8 @@ async def _named(
     """Return the target of the model that a request names, None where our route is to answer."""
     gateway, caller = exchange.gateway, visitor.caller
     if gateway.config.gitlab.models == "request":
+        # Whoever is refused must not have us connect anywhere.
+        permit(gateway.catalog, feature.value, caller, feature)
         deployment = await _requested(gateway, model)
         if feature is not Feature.EMBEDDING and model.family not in gateway.families:
             exchange.recording.warn(

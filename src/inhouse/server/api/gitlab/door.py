@@ -122,6 +122,8 @@ def _caller(gateway: Gateway, verified: Verified) -> Caller:
         return _speaker(gateway, verified.instance)
     if claims.inhouse_key:
         found = gateway.holder(claims.inhouse_key)
+        if found is not None and found.mark != claims.inhouse_mark:
+            found = None  # the key is gone, and another one has its name
     else:
         name = claims.inhouse_instance or (next(iter(instances)) if len(instances) == 1 else "")
         found = _speaker(gateway, instances[name]) if name in instances else None

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import msgspec
 
-from inhouse.errors import StoreError
+from inhouse.core.catalog import Role
+from inhouse.errors import ForbiddenError, StoreError
 from inhouse.identity import Issued
-from inhouse.server.api.gitlab.door import INSTANCE, REALM, USER, Visitor, admit, text
+from inhouse.server.api.gitlab.door import INSTANCE, REALM, Visitor, admit, text
 from inhouse.server.api.gitlab.refusals import GITLAB, refuse
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
 
 SCOPES = ("complete_code", "ai_gateway_model_provider_proxy")
 """What editors may do on their own."""
+UNAUTHORIZED = "Unauthorized to create user access token"
 _OF_SAAS = ("project_id", "namespace_id", "root_namespace_id")
 
 
 async def user_access_token(exchange: Exchange) -> None:
     """Answer with a token for the user for whom a GitLab asks."""
     visitor = await admit(exchange)
-    visitor.require(*SCOPES, why="Unauthorized to create user access token")
+    visitor.require(*SCOPES, why=UNAUTHORIZED)
+    if visitor.caller.role is Role.AUDITOR:
+        raise ForbiddenError(UNAUTHORIZED)
     await exchange.body()
     try:
         issued = await mint(exchange, visitor)
@@ -35,11 +39,11 @@ async def user_access_token(exchange: Exchange) -> None:
 async def mint(exchange: Exchange, visitor: Visitor) -> Issued:
     """Return a token by which an editor speaks for `visitor`; raises `StoreError`.
 
-    It holds for the user, instance and realm that the request's headers name.
+    It holds for the visitor's user, and the instance and realm that the request's headers name.
     """
     realm = text(exchange, REALM)
     claims: dict[str, object] = {
-        "sub": text(exchange, USER),
+        "sub": visitor.user,
         "gitlab_realm": realm,
         "gitlab_instance_id": text(exchange, INSTANCE),
         "scopes": [each for each in SCOPES if visitor.may(each)],
@@ -57,8 +61,10 @@ async def mint(exchange: Exchange, visitor: Visitor) -> Issued:
 
 def _owner(visitor: Visitor) -> dict[str, str]:
     """Return the claim by which we find again whose limits and models hold for the token."""
-    kind = "inhouse_key" if visitor.claims is None else "inhouse_instance"
-    return {kind: visitor.caller.name}
+    caller = visitor.caller
+    if visitor.claims is None:
+        return {"inhouse_key": caller.name, "inhouse_mark": caller.mark}
+    return {"inhouse_instance": caller.name}
 
 
 ENDPOINTS = (
