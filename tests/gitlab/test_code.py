@@ -102,25 +102,39 @@ def decode_suggestion(raw: bytes) -> object:
     return suggestions.decode(raw, "")
 
 
-async def test_requests_for_nobody_in_particular_do_not_take_each_other_s_place(
-    tmp_path: Path,
+FILLING = {"inputs": {"prefix": "def f(", "suffix": "", "file_name": "a.py", "language": ""}}
+APART = {
+    "nobody in particular": ("/v2/code/completions", None, [flat(), flat()]),
+    "nobody by a prompt": ("/v2/prompts/code_suggestions%2Fcompletions", None, [FILLING, FILLING]),
+    "files of two projects": (
+        "/v2/completions",
+        "ada",
+        [flat(project_path="group/one"), flat(project_path="group/two")],
+    ),
+}
+"""Requests that are none of each other's business: the path, the user, and the bodies."""
+
+
+@pytest.mark.parametrize(("path", "user", "bodies"), APART.values(), ids=APART)
+async def test_requests_apart_do_not_take_each_other_s_place(
+    tmp_path: Path, path: str, user: str | None, bodies: list[dict[str, Any]]
 ) -> None:
     deployment = scripted("gated", family="codestral", gate="held", tokens=["1"])
     async with (
         gitlab_serving(tmp_path, deployment + route("completion", "gated")) as (served, gitlab),
         asyncio.TaskGroup() as group,
     ):
-        headers = gitlab.headers(x_gitlab_global_user_id=None)
-        path = "/v2/code/completions"
+        headers = gitlab.headers(x_gitlab_global_user_id=user)
         asked = [
-            group.create_task(served.ask("POST", path, key=None, headers=headers, content=flat()))
-            for _ in range(2)
+            group.create_task(served.ask("POST", path, key=None, headers=headers, content=body))
+            for body in bodies
         ]
         while len(served.scripted.calls) < 2:
             await served.ask("GET", "/health")
         served.scripted.gate("held").release()
         replies = [await each for each in asked]
-    assert [reply.json["choices"][0]["text"] for reply in replies] == ["1", "1"]
+    assert [reply.status for reply in replies] == [200, 200]
+    assert {trace.outcome for trace in await served.traces()} == {Outcome.OK}
 
 
 @pytest.fixture

@@ -72,13 +72,15 @@ class Snippet(Struct, frozen=True, kw_only=True):
 class RequestedModel(Struct, frozen=True, kw_only=True):
     """The model that a request itself names, in the fields of a deployment; empty is not said.
 
-    `prefix` is what the request writes before each field's name.
+    One that is `listed` is no model of the caller's, but chosen from the list that we gave out: its
+    identifier is a deployment's name. `prefix` is what the request writes before each field's name.
     """
 
     family: str = ""
     identifier: str = ""
     endpoint: str = ""
     api_key: Secret = field(default_factory=Secret)
+    listed: bool = False
     prefix: str = "model_metadata."
 
     def named(self, field: str) -> str:
@@ -89,12 +91,14 @@ class RequestedModel(Struct, frozen=True, kw_only=True):
 class CompletionRequest(Struct, frozen=True, kw_only=True):
     """Fill in at the cursor between `prefix` and `suffix`; `path` is relative to the project.
 
-    `user` is whom the caller asks for, where one key stands for many. `context` is the best first.
+    `project` tells apart files of one path where it is known. `user` is whom the caller asks for,
+    where one key stands for many. `context` is the best first.
     """
 
     prefix: str
     suffix: str = ""
     path: str = ""
+    project: str = ""
     language: str = ""
     user: str = ""
     context: tuple[Snippet, ...] = ()

@@ -56,7 +56,8 @@ class Completion:
         """Take the place of the earlier completion of the same file, where the file has a name."""
         if not request.path or not self._asking.settings.completion_superseding:
             return contextlib.nullcontext()
-        return self._superseding.claim((target.caller.name, request.user, request.path), watch)
+        owner = (target.caller.name, request.user, request.project, request.path)
+        return self._superseding.claim(owner, watch)
 
     def _deltas(
         self,

@@ -8,8 +8,8 @@ from collections.abc import Generator
 from inhouse.errors import SupersededError
 from inhouse.routing.watch import Watch
 
-Owner = tuple[str, str, str]
-"""The caller, the user that it asks for, and the file."""
+Owner = tuple[str, str, str, str]
+"""The caller, the user that it asks for, the project where it is known, and the file."""
 
 
 class Superseding:

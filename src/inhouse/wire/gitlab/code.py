@@ -55,12 +55,12 @@ class Telemetry(Struct, frozen=True, kw_only=True):
 class CodeBody(Struct, frozen=True, kw_only=True):
     """The body of both endpoints; what is not here is ignored.
 
-    `prompt` is text in version 2 and a conversation in version 3. `user_instruction` and
-    `generation_type` are those of editors, and come along as they are.
+    `prompt` is text in version 2 and a conversation in version 3; a version that is not said is 1.
+    `user_instruction` and `generation_type` are those of editors, and come along as they are.
     """
 
     current_file: CurrentFile
-    prompt_version: Literal[1, 2, 3] = 1
+    prompt_version: Literal[1, 2, 3] | None = None
     prompt: Prompt = None
     user_instruction: str | None = None
     generation_type: str | None = None
@@ -99,8 +99,9 @@ def decode_completion(raw: bytes) -> Editing:
 def decode_generation(raw: bytes) -> Editing:
     """Return what a generation is asked for; raises as `decode_completion`."""
     body: CodeBody = decode_json(raw, _decoder)
-    if body.prompt is None and body.prompt_version != 1:
-        raise _prompt(body.prompt_version)
+    version = body.prompt_version or 1
+    if body.prompt is None and version != 1:
+        raise _prompt(version)
     return _editing(body)
 
 
@@ -121,15 +122,17 @@ def code_answer(answering: Answering, answer: Answer, tokens: dict[str, Any] | N
 
 def _editing(body: CodeBody) -> Editing:
     file = body.current_file
-    if body.prompt is not None and body.prompt_version != 1:
+    version = body.prompt_version or 1
+    if body.prompt is not None and version != 1:
         text = isinstance(body.prompt, str)
-        if text != (body.prompt_version == 2):
-            raise _prompt(body.prompt_version)
+        if text != (version == 2):
+            raise _prompt(version)
     model = _requested(body)
     return Editing(
         path=editing.file_name(file.file_name, "current_file.file_name"),
         prefix=file.content_above_cursor,
         suffix=file.content_below_cursor,
+        project=body.project_path or "",
         identifier=file.language_identifier or "",
         instruction=editing.instruction(body.prompt) or editing.instruction(body.user_instruction),
         context=editing.snippets((each.name, each.content) for each in body.context or ()),

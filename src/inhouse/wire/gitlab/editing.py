@@ -41,13 +41,15 @@ Prompt = str | list[Turn] | None
 class Editing(Struct, frozen=True, kw_only=True):
     """A request for code: where the cursor stands, and what is wanted there.
 
-    `identifier` is the editor's name for the language. `fresh_line` says that the code belongs
-    below the line of the cursor. `remarks` are sentences about what is asked and not done.
+    `project` is where the file belongs, empty where the editor does not say. `identifier` is the
+    editor's name for the language. `fresh_line` says that the code belongs below the line of the
+    cursor. `remarks` are sentences about what is asked and not done.
     """
 
     path: str
     prefix: str
     suffix: str
+    project: str = ""
     identifier: str = ""
     instruction: str = ""
     context: tuple[Snippet, ...] = ()
@@ -73,6 +75,7 @@ class Editing(Struct, frozen=True, kw_only=True):
             prefix=self.prefix,
             suffix=self.suffix,
             path=self.path,
+            project=self.project,
             language=self.identifier,
             user=user,
             context=said + self.context,

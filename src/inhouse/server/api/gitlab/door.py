@@ -41,6 +41,13 @@ class Visitor(Struct, frozen=True, kw_only=True):
         """What GitLab's licence allows; None where it has no say."""
         return None if self.claims is None else frozenset(self.claims.scopes)
 
+    def asks_for(self, request: str) -> str:
+        """Return who tells this request's completions from those of others.
+
+        Where an instance does not say for whom it asks, nobody may take its `request`'s place.
+        """
+        return self.user or ("" if self.claims is None else request)
+
     def may(self, *scopes: str) -> bool:
         """Tell whether any of the scopes is there."""
         return self.claims is None or any(each in self.claims.scopes for each in scopes)

@@ -54,7 +54,7 @@ async def _answer(exchange: Exchange, *, version: int) -> None:
         return
     visitor.require(*task.scopes, why=f"Unauthorized to access '{name}'")
     body = wire.decode_prompt(await exchange.body())
-    inputs = _inputs(name, task, wire.texts(body.inputs))
+    inputs = _inputs(name, task, wire.texts(body.inputs or {}))
     exchange.recording.stream = bool(body.stream)
     params = Params(request_id=exchange.recording.request_id, whole=not body.stream)
     model = requested(body.model_metadata)
@@ -109,7 +109,7 @@ def _deltas(exchange: Exchange, visitor: Visitor, target: Target, request: TaskR
                 suffix=inputs.get("suffix", ""),
                 path=inputs.get("file_name", "")[-LONGEST_NAME:],
                 language=inputs.get("language", "")[:LONGEST_NAME],
-                user=visitor.user,
+                user=visitor.asks_for(exchange.recording.id),
                 params=params,
             )
             return gateway.completion.stream(completion, target, exchange.recording)

@@ -37,9 +37,7 @@ async def suggest(
         recording.warn(remark)
     target = await choosing.target(exchange, visitor, editing.requested, feature)
     if feature is Feature.COMPLETION:
-        # Nobody may take the place of an instance's request that does not say for whom it is.
-        anonymous = recording.id if visitor.claims is not None else ""
-        hole = editing.completion(visitor.user or anonymous, recording.request_id)
+        hole = editing.completion(visitor.asks_for(recording.id), recording.request_id)
         return exchange.gateway.completion.stream(hole, target, recording)
     wanted = editing.generation(recording.request_id)
     deltas = exchange.gateway.generation.stream(wanted, target, recording)
