@@ -17,7 +17,7 @@ from inhouse.cli.gitlab import gateway as examining
 from tests.fakes.authority import Authority
 from tests.fakes.gitlab import FakeGitLab, public_pem, rsa_key
 from tests.fakes.http import Exchange, Handler, Server
-from tests.server.serving import ADMIN, DEVELOPER, configuration, route, scripted, serving
+from tests.server.serving import ADMIN, AUDITOR, DEVELOPER, configuration, route, scripted, serving
 
 TOY = scripted("toy", tokens=["Final Answer:", " hello"])
 ROUTES = "".join(route(each, "toy") for each in ("completion", "generation", "chat"))
@@ -104,10 +104,37 @@ async def test_a_gitlab_that_is_not_there_is_told_with_what_to_do(
         down = await examined(status=1)
     assert "is not among the instances" in wrong["configured"]["sentence"]
     assert "answered 404" in wrong[f"GitLab {gitlab.url}"]["sentence"]
-    assert "relative URL" in wrong[f"GitLab {gitlab.url}"]["remedy"]
+    assert "relative URL" in wrong[f"GitLab {gitlab.url}"]["sentence"]
     assert down[name]["status"] == "failed"
+    assert "https://" in down[name]["remedy"]
     assert "clock" not in down
     assert down["chat"]["status"] == "ok"  # the rest is examined all the same
+
+
+async def test_what_is_no_url_is_never_recommended() -> None:
+    found = (await examined("gitlab.example", status=1))["configured"]
+    assert "'gitlab.example' cannot be asked" in found["sentence"]
+    assert "https://gitlab.example" in found["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(502, "is not well"), (403, "Let this path"), (302, "redirects")]
+)
+async def test_whoever_stands_before_gitlab_is_told(
+    home: Path, gitlab: FakeGitLab, status: int, said: str
+) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.answer(status, b"")
+
+    (home / "inhouse.toml").write_text(gitlab.toml())
+    gitlab.faults = [answer]
+    found = (await examined(status=1))[f"GitLab {gitlab.address}"]
+    assert (said in found["sentence"], found["remedy"]) == (True, "")
+
+
+async def test_it_cannot_look_without_asking() -> None:
+    result = CliRunner().invoke(main, ["doctor", "--gitlab", "--offline"])
+    assert (result.exit_code, "--offline" in result.stderr) == (2, True)
 
 
 async def test_an_unknown_authority_is_told_and_trusted_where_named(
@@ -193,15 +220,15 @@ async def test_features_without_a_model(home: Path, monkeypatch: pytest.MonkeyPa
 async def test_models_that_fail(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     silent = scripted("silent", tokens=[])
     broken = (
-        '[[deployments]]\nname = "broken"\nfamily = "general"\nidentifier = "custom_openai/x"\n'
+        '[[deployments]]\nname = "broken one"\nfamily = "general"\nidentifier = "custom_openai/x"\n'
         'endpoint = "http://127.0.0.1:1/v1"\n'
     )
-    text = silent + broken + route("completion", "silent") + route("generation", "broken")
-    async with running(home, monkeypatch, text + route("chat", "broken")):
+    text = silent + broken + route("completion", "silent") + route("generation", "broken one")
+    async with running(home, monkeypatch, text + route("chat", "broken one")):
         found = await examined(status=1)
     assert "'def hello_world' is empty" in found["health check"]["sentence"]
     assert "refused the connection" in found["generation"]["sentence"]
-    assert "inhouse deployments test" in found["generation"]["remedy"]
+    assert found["generation"]["remedy"] == "inhouse deployments test 'broken one'"
     assert "refused the connection" in found["chat"]["sentence"]
 
 
@@ -219,12 +246,17 @@ async def test_keys_that_may_not(home: Path, monkeypatch: pytest.MonkeyPatch) ->
         developer = await examined(status=1)
         monkeypatch.setenv("INHOUSE_API_KEY", "a wrong key of some length")
         wrong = await examined(status=1)
+        monkeypatch.setenv("INHOUSE_API_KEY", AUDITOR)
+        auditor = await examined(status=1)
         monkeypatch.delenv("INHOUSE_API_KEY")
         without = await examined(status=1)
     assert developer["routes"]["status"] == "skipped"
     assert developer["health check"]["status"] == "ok"
-    assert "status 401" in wrong["routes"]["sentence"]
-    assert wrong["health check"]["status"] == "failed"
+    assert wrong["API key"]["status"] == "failed"
+    assert "inhouse keys create" in wrong["API key"]["remedy"]
+    assert list(wrong)[-1] == "API key"  # one finding, not one for each request
+    assert "may not ask models" in auditor["health check"]["sentence"]
+    assert "inhouse keys create" in auditor["health check"]["remedy"]
     assert "INHOUSE_API_KEY" in without["API key"]["remedy"]
     assert "health check" not in without
 

@@ -258,7 +258,7 @@ GOOD = jwk(rsa_key("good"), "good")
     ("answer", "says"),
     [
         (answering(404, b"<html>", "text/html"), "there is no GitLab. Correct 'url'"),
-        (answering(500, b"oops"), "answered 500. It is asked again soon."),
+        (answering(500, b"oops"), "is not well. It is asked again soon."),
         (redirecting, "answered 302; redirects are not followed"),
         (answering(200, b"<html>sign in"), "is no OpenID configuration"),
         (answering(200, b"\xff\xfe"), "is no OpenID configuration"),

@@ -50,6 +50,8 @@ def command(file: Path | None, offline: bool, gitlab: str | None, as_json: bool)
     With --gitlab it asks GitLab for its keys, and the gateway at INHOUSE_URL with the key in
     INHOUSE_API_KEY for all that GitLab's own checks want. Authentication stays on.
     """
+    if offline and gitlab is not None:
+        raise click.UsageError("--gitlab asks GitLab and the gateway: leave out --offline.")
     made: list[Check] = []
     found = _checks(file, offline=offline) if gitlab is None else _gitlab(file, gitlab)
     for check in found:

@@ -100,7 +100,12 @@ def _advice(status: int) -> str:
         return "; redirects are not followed. Write as 'url' where GitLab itself is."
     if status == 404:
         return ": there is no GitLab. Correct 'url'; the path of a relative URL belongs to it."
-    return ". It is asked again soon."
+    if status in (401, 403):
+        return (
+            ": something before GitLab asks who we are. Let this path and /oauth/discovery/keys"
+            " through."
+        )
+    return ": GitLab, or a proxy before it, is not well. It is asked again soon."
 
 
 def _origin(url: str) -> tuple[str, str, int]:

@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, cast
 
 import msgspec
-from msgspec import Struct
 
 from inhouse import config
+from inhouse.cli.gitlab import routes
 from inhouse.cli.gitlab.asking import Answer, Asking
 from inhouse.client import NO_KEY
 from inhouse.errors import GatewayError
@@ -21,7 +21,7 @@ HEALTH_LIMIT = 3.0
 """Seconds after which GitLab's health check gives up."""
 HEALTH_SLOW = 1.5
 UNSERVED = "No route serves it."
-SERVE = "inhouse routes set {feature} DEPLOYMENT; inhouse deployments test DEPLOYMENT"
+OTHER_KEY = "Put an administrator's key into INHOUSE_API_KEY: inhouse keys create NAME --role admin"
 
 _FILE = {"file_name": "test.rb", "content_above_cursor": "def hello_world"}
 _COMPLETION: dict[str, Any] = {"current_file": {**_FILE, "content_below_cursor": ""}}
@@ -51,22 +51,23 @@ async def checks(configured: config.Config) -> AsyncGenerator[Check]:
         if not client.api_key:
             yield failed("API key", "There is none to ask with.", NO_KEY)
             return
-        yield await _made("routes", _routes, asking)
-        for name, check in _ASKED:
-            yield _excused(await _made(name, check, asking), configured.gitlab)
+        try:
+            listed = await asking.ask("GET", "/api/v1/routes")
+        except GatewayError as error:
+            yield failed("routes", error.message)
+            return
+        if listed.status == 401:
+            unknown = "The gateway does not know it. One that was just made is known within 2 s."
+            yield failed("API key", unknown, OTHER_KEY)
+            return
+        known = routes.read(listed)
+        yield routes.served("routes", listed, known)
+        for name, check, feature in _ASKED:
+            found = await _made(name, check, asking)
+            yield routes.helped(_excused(found, configured.gitlab), known, feature)
         yield await _made("direct access", _direct, asking)
     finally:
         await asking.aclose()
-
-
-class _Route(Struct):
-    deployments: list[str]
-    disabled: bool
-    gitlab: list[str]
-
-
-class _Routes(Struct):
-    data: list[_Route]
 
 
 Checking = Callable[[str, Asking], Awaitable[Check]]
@@ -108,26 +109,6 @@ async def _closed(name: str, asking: Asking) -> Check:
     )
 
 
-async def _routes(name: str, asking: Asking) -> Check:
-    answer = await asking.ask("GET", "/api/v1/routes")
-    if answer.status == 403:
-        return skipped(name, "Only the key of an admin or auditor may see them.")
-    if answer.status != 200:
-        return failed(name, f"They cannot be listed: {answer.said}.")
-    try:
-        listed = msgspec.json.decode(answer.body, type=_Routes).data
-    except msgspec.DecodeError:
-        return failed(name, "What answers is no gateway of this version.", "Correct INHOUSE_URL.")
-    unserved = [each for each in listed if not each.deployments or each.disabled]
-    if without := [setting for each in unserved for setting in each.gitlab]:
-        return warning(
-            name,
-            f"Nothing serves {', '.join(without)}.",
-            "inhouse routes list shows our names for them; inhouse routes set FEATURE DEPLOYMENT",
-        )
-    return ok(name, "Each of GitLab's features has one.")
-
-
 async def _health(name: str, asking: Asking) -> Check:
     answer = await asking.ask("POST", "/v2/code/completions", _COMPLETION)
     if answer.status != 200:
@@ -155,7 +136,7 @@ async def _generation(name: str, asking: Asking) -> Check:
     if answer.status != 200:
         return _refused(name, answer, "generation")
     if not answer.body.strip():
-        return failed(name, "The stream is empty.", SERVE.format(feature="generation"))
+        return failed(name, "The stream is empty.")
     return ok(name, f"A stream of {len(answer.body)} bytes.")
 
 
@@ -168,14 +149,13 @@ async def _model(name: str, asking: Asking) -> Check:
 
 async def _chat(name: str, asking: Asking) -> Check:
     answer = await asking.ask("POST", "/v2/chat/agent", _STEP)
-    serve = SERVE.format(feature="chat")
     if answer.status != 200:
         return _refused(name, answer, "chat")
     events = _events(answer)
     for event in events:
         if event.get("type") == "error":
             said = cast("dict[str, object]", event.get("data", {})).get("message", "")
-            return failed(name, f"The step ended in an error: {said}", serve)
+            return failed(name, f"The step ended in an error: {said}")
     kinds = {event.get("type") for event in events}
     if kinds & {"final_answer_delta", "action"}:
         return ok(name, f"One step: {len(events)} events.")
@@ -185,7 +165,7 @@ async def _chat(name: str, asking: Asking) -> Check:
             "The model did not keep to the form of steps; its text is shown as the answer.",
             "A larger model uses GitLab's tools more reliably.",
         )
-    return failed(name, "The step has no event that GitLab can read.", serve)
+    return failed(name, "The step has no event that GitLab can read.")
 
 
 async def _direct(name: str, asking: Asking) -> Check:
@@ -202,7 +182,8 @@ async def _direct(name: str, asking: Asking) -> Check:
 def _refused(name: str, answer: Answer, feature: str) -> Check:
     if answer.unserved:
         return failed(name, UNSERVED, f"inhouse routes set {feature} DEPLOYMENT")
-    return failed(name, f"{answer.said[0].upper()}{answer.said[1:]}", SERVE.format(feature=feature))
+    remedy = OTHER_KEY if answer.status in (401, 403) else ""
+    return failed(name, f"{answer.said[0].upper()}{answer.said[1:]}", remedy)
 
 
 def _excused(found: Check, section: config.GitLab) -> Check:
@@ -230,10 +211,10 @@ _OPEN: tuple[tuple[str, Checking], ...] = (
     ("authentication", _closed),
 )
 """What needs no key."""
-_ASKED: tuple[tuple[str, Checking], ...] = (
-    ("health check", _health),
-    ("generation", _generation),
-    ("model check", _model),
-    ("chat", _chat),
+_ASKED: tuple[tuple[str, Checking, str], ...] = (
+    ("health check", _health, "completion"),
+    ("generation", _generation, "generation"),
+    ("model check", _model, "completion"),
+    ("chat", _chat, "chat"),
 )
-"""What asks a model."""
+"""What asks a model, and for which feature."""

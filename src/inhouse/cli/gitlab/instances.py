@@ -19,12 +19,21 @@ REMEDIES = {
     UpstreamFailure.FORBIDDEN: "Add its network to [egress], or correct its URL.",
     UpstreamFailure.UNREACHABLE: "Check URL, DNS and firewall; HTTPS_PROXY and NO_PROXY hold here"
     " too.",
-    UpstreamFailure.PROTOCOL: "Write GitLab's own URL, with the path of a relative URL.",
+    UpstreamFailure.CLOSED: "If it speaks TLS, its url begins with https://.",
 }
 
 
 async def checks(configured: config.Config, url: str) -> AsyncGenerator[Check]:
     """Look at each configured instance, or at the one at `url`."""
+    try:
+        split(url or "https://gitlab.example")
+    except ValueError as error:
+        yield failed(
+            "configured",
+            f"'{url}' cannot be asked: {error}.",
+            "Write GitLab's URL as browsers show it: https://gitlab.example",
+        )
+        return
     known = {each.url: each for each in configured.gitlab.instances}
     if url and url not in known:
         yield warning(
