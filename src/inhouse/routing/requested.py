@@ -55,8 +55,10 @@ def registered(catalog: Catalog, model: RequestedModel) -> Deployment | None:
     """Return the deployment that a request means, None where no such one is registered.
 
     It has the same endpoint and identifier; without an identifier it is the only one there. Of
-    several the one of the same family goes first.
+    several the one of the same family goes first. One that is listed has its name.
     """
+    if model.listed:
+        return catalog.deployments.get(model.identifier)
     wanted, root = identified(model), _root(model.endpoint)
     models = [each for each in catalog.deployments.values() if each.provider in PROVIDERS]
     if not model.identifier:

@@ -20,6 +20,7 @@ from inhouse.server.errors import Headers
 from inhouse.server.hangup import Hangup
 
 JSON = b"application/json"
+LONGEST_REQUEST_ID = 255
 
 _DEADLINES = {
     b"x-inhouse-connect-timeout": "connect",
@@ -156,9 +157,12 @@ class Exchange:
 
 
 def request_id(scope: Scope) -> str:
-    """Return the caller's ``X-Request-ID`` where it is sane: up to 128 visible ASCII characters."""
+    """Return the caller's ``X-Request-ID`` where it is sane: up to 255 visible ASCII characters.
+
+    That is as many as Rails takes from its own callers and hands on.
+    """
     value: bytes = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    sane = len(value) <= 128 and all(0x21 <= byte <= 0x7E for byte in value)
+    sane = len(value) <= LONGEST_REQUEST_ID and all(0x21 <= byte <= 0x7E for byte in value)
     return value.decode("ascii") if sane else ""
 
 

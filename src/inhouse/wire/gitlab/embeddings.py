@@ -8,10 +8,10 @@ from msgspec import Struct
 from inhouse.core.requests import EmbeddingRequest, Params
 from inhouse.errors import InvalidValueError
 from inhouse.wire.decoding import decode_json
-from inhouse.wire.gitlab.model import ModelMetadata
+from inhouse.wire.gitlab.model import LISTED, ModelMetadata
 from inhouse.wire.openai.embeddings import Dimensions
 
-PROVIDERS = ("litellm", "gitlab")
+PROVIDERS = ("litellm", LISTED)
 FAMILY = "embedding"
 """The one family of models that embed."""
 
@@ -32,7 +32,7 @@ def decode_embeddings(raw: bytes) -> EmbeddingsBody:
     if metadata is not None and metadata != ModelMetadata():
         if metadata.provider not in PROVIDERS:
             raise _wrong("provider", " or ".join(f"'{each}'" for each in PROVIDERS))
-        if metadata.name != FAMILY:
+        if metadata.name != FAMILY and (metadata.name or metadata.provider != LISTED):
             raise _wrong("name", f"'{FAMILY}'")
     return body
 

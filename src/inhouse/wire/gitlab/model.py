@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from inhouse.core.endpoints import read_endpoint
+from inhouse.core.feature import Feature
 from inhouse.core.requests import RequestedModel
 from inhouse.core.secret import Secret
 from inhouse.errors import InvalidValueError
@@ -15,13 +16,16 @@ Short = Annotated[str, Meta(max_length=255)]
 NESTED = "model_metadata."
 FLAT = "model_"
 """What stands before the names of the fields: in an object of their own, and in bodies of v2."""
+LISTED = "gitlab"
+"""The provider of models that are chosen from a list, and not configured in GitLab."""
 
 
 class ModelMetadata(Struct, frozen=True, kw_only=True):
     """The object ``model_metadata``; ``{}`` is the same as none.
 
-    `name` is a model family, `identifier` as in `Deployment`. `feature_setting` comes with the
-    provider ``gitlab``, and then no model is named.
+    `name` is a model family, `identifier` as in `Deployment`. With the provider ``gitlab`` it is
+    one of those that ``/v1/models/definitions`` lists, or none; `feature_setting` says for what,
+    which each endpoint knows better: there are prompts of one feature under another's setting.
     """
 
     provider: Short | None = None
@@ -50,8 +54,10 @@ def requested(metadata: ModelMetadata | None, *, prefix: str = NESTED) -> Reques
         return None
     if not metadata.provider:
         raise _missing(f"{prefix}provider", "such as 'openai'")
-    if metadata.provider == "gitlab":
-        return None
+    if metadata.provider == LISTED:
+        chosen = metadata.identifier or metadata.name or ""
+        # A feature's name is the first entry of each list, and means its route.
+        return RequestedModel(identifier=chosen, listed=True) if chosen not in _ROUTED else None
     if not metadata.name:
         raise _missing(f"{prefix}name", "the model's family, such as 'codestral'")
     endpoint = (metadata.endpoint or "").strip()
@@ -78,3 +84,4 @@ def _missing(param: str, what: str) -> InvalidValueError:
 
 
 _NOTHING = ModelMetadata()
+_ROUTED = frozenset({"", *Feature})

@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 
 from inhouse.wire.decoding import decode_json
 
+PAGE_SIZE = 4
+
 Short = Annotated[str, Meta(max_length=100)]
 
 
@@ -21,10 +23,10 @@ class Sender(Struct, frozen=True, kw_only=True):
 
 
 class Query(Struct, frozen=True, kw_only=True):
-    """What is looked for, and how many passages are wanted."""
+    """What is looked for, and how many passages are wanted; `PAGE_SIZE` where it is not said."""
 
     query: Annotated[str, Meta(max_length=400_000)]
-    page_size: Annotated[int, Meta(ge=1, le=20)] = 4
+    page_size: Annotated[int, Meta(ge=1, le=20)] | None = None
 
 
 class SearchBody(Struct, frozen=True, kw_only=True):

@@ -57,8 +57,8 @@ class CompletionPayload(EditorPayload, frozen=True, kw_only=True):
 class Related(Struct, frozen=True, kw_only=True):
     """A related file or piece of one, where it has a name."""
 
-    name: str = ""
-    content: str = ""
+    name: str | None = None
+    content: str | None = None
 
 
 class Enhancer(Struct, frozen=True, kw_only=True):
@@ -226,7 +226,7 @@ def _enhancing(enhancer: Enhancer) -> tuple[Snippet, ...]:
         "library": enhancer.libraries,
     }
     return editing.snippets(
-        (entry.name or kind, entry.content) if isinstance(entry, Related) else (kind, entry)
+        (entry.name or kind, entry.content or "") if isinstance(entry, Related) else (kind, entry)
         for kind, related in entries.items()
         for entry in related or ()
     )

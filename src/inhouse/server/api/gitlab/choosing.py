@@ -47,7 +47,7 @@ async def _named(
 ) -> Target | None:
     """Return the target of the model that a request names, None where our route is to answer."""
     gateway, caller = exchange.gateway, visitor.caller
-    if gateway.config.gitlab.models == "request":
+    if gateway.config.gitlab.models == "request" and not model.listed:
         # Whoever is refused must not have us connect anywhere.
         permit(gateway.catalog, feature.value, caller, feature)
         deployment = await _requested(gateway, model)

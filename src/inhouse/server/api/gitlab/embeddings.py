@@ -47,7 +47,7 @@ async def _target(exchange: Exchange, visitor: Visitor, model: RequestedModel | 
     try:
         return await choosing.target(exchange, visitor, model, Feature.EMBEDDING)
     except UnknownModelError as error:
-        if model is None or model.endpoint:
+        if model is None or model.listed or model.endpoint:
             raise
         raise InvalidValueError(
             f"'model_metadata.endpoint' is missing, and our own routes do not help:"

@@ -9,7 +9,7 @@ from inhouse.server.api.gitlab.door import admit
 from inhouse.server.api.gitlab.refusals import GITLAB
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
-from inhouse.wire.gitlab.search import About, Result, answer, decode_search
+from inhouse.wire.gitlab.search import PAGE_SIZE, About, Result, answer, decode_search
 
 
 async def search(exchange: Exchange) -> None:
@@ -17,7 +17,7 @@ async def search(exchange: Exchange) -> None:
     visitor = await admit(exchange)
     visitor.require("documentation_search", why="Unauthorized to search documentations")
     query = decode_search(await exchange.body())
-    found = await exchange.gateway.documentation.search(query.query, query.page_size)
+    found = await exchange.gateway.documentation.search(query.query, query.page_size or PAGE_SIZE)
     await exchange.answer(answer(map(_result, found), int(time.time())))
 
 
