@@ -105,6 +105,7 @@ class Gateway:
             self.provider,
             self.standings,
             lambda deployment, error: log.defect("defect", error, deployment=deployment.name),
+            registered=lambda deployment: deployment.name in self._catalog.deployments,
         )
         self._quotas = Quotas(
             registry.counters,

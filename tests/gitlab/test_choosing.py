@@ -271,6 +271,23 @@ async def test_a_wrong_key_closes_the_door_for_nobody_else(tmp_path: Path) -> No
         assert (await ask(served, upstream.endpoint)).status == 200
 
 
+async def test_a_model_of_a_request_is_not_asked_when_nobody_asks_for_it(tmp_path: Path) -> None:
+    async with FakeOpenAI(api_key=HUSH) as ours, FakeOpenAI(api_key=HUSH) as theirs:
+        text = requests(theirs.url) + registered("gpu", ours) + route("completion", "gpu")
+        async with serving(configuration(tmp_path, text)) as served:
+            for _ in range(6):
+                wrong = await ask(served, theirs.endpoint, model_api_key="sk-wrong-0123456789")
+                assert wrong.status == 503
+            for _ in range(6):
+                without = dict.fromkeys(("model_provider", "model_name", "model_identifier"))
+                refused = await ask(served, "", **without, model_api_key=None)
+                assert refused.status == 503
+            before = len(ours.requests), len(theirs.requests)
+            # Ours rests and is looked at again and again; the second look begins after the first.
+            await ours.until(lambda: len(ours.requests) == before[0] + 2)
+            assert len(theirs.requests) == before[1]
+
+
 async def test_metrics_have_one_label_for_all_of_them(tmp_path: Path) -> None:
     async with requesting(tmp_path, FakeOpenAI(api_key=HUSH)) as (served, upstream):
         await ask(served, upstream.endpoint)

@@ -28,14 +28,18 @@ class Recovery:
         provider: Callable[[Deployment], Provider],
         standings: Standings,
         broke: Callable[[Deployment, Exception], None],
+        *,
+        registered: Callable[[Deployment], bool] = lambda _: True,
     ) -> None:
         """`provider` finds the code that talks to a deployment's upstream.
 
-        `broke` is told of a defect in it, which must not end the looking.
+        `broke` is told of a defect in it, which must not end the looking. What is not `registered`
+        was named by a request, with its caller's key: only its caller has us ask there again.
         """
         self._provider = provider
         self._standings = standings
         self._broke = broke
+        self._registered = registered
 
     async def run(self) -> None:
         """Look every second, until cancelled."""
@@ -48,7 +52,9 @@ class Recovery:
         resting = [
             standing
             for standing in self._standings.known()
-            if standing.circuit.state is not State.CLOSED and not _limited(standing)
+            if standing.circuit.state is not State.CLOSED
+            and not _limited(standing)
+            and self._registered(standing.deployment)
         ]
         await asyncio.gather(*(self._probe(standing) for standing in resting))
 
