@@ -92,6 +92,9 @@ def test_what_only_looks_like_it_is_not(pattern: str, url: str) -> None:
         "https://good..*.example",
         "https://*.bücher.example",
         "https://good.example:99999999",
+        "https://good.example:99999",
+        "https://good.example:0/v1",
+        "https://good.example/team/../*",
     ],
 )
 def test_a_pattern_that_is_none_or_careless_is_refused_by_name(pattern: str) -> None:

@@ -112,12 +112,13 @@ def _url_pattern(text: str) -> UrlPattern:
     except ValueError as error:
         raise ValueError(f"'{text}': {error}") from None
     scheme, port, path = found["scheme"].lower(), found["port"], found["path"]
-    return UrlPattern(
-        scheme=scheme,
-        labels=labels,
-        port=None if port == ANY else int(port or PORTS[scheme]),
-        steps=(ANY,) if path is None else _steps(path),
-    )
+    number = None if port == ANY else int(port or PORTS[scheme])
+    if number is not None and not 0 < number < 65536:
+        raise ValueError(f"'{text}': there is no port {number}")
+    steps = (ANY,) if path is None else _steps(path)
+    if {".", ".."} & set(steps):
+        raise ValueError(f"'{text}': no URL with a step '.' or '..' is ever allowed")
+    return UrlPattern(scheme=scheme, labels=labels, port=number, steps=steps)
 
 
 def _labels(host: str) -> tuple[str, ...]:
