@@ -13,6 +13,7 @@ from inhouse.providers.bedrock import Options as BedrockOptions
 from inhouse.providers.openai_compatible import AzureOptions
 from inhouse.providers.openai_compatible import Options as ServerOptions
 from inhouse.providers.repository.options import Options as RepositoryOptions
+from inhouse.server.api import gitlab, openai
 from inhouse.server.api.operations import OPERATIONS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,6 +23,12 @@ PAGES = sorted(DOCS.rglob("*.md"))
 def test_every_operation_of_the_admin_api_is_documented() -> None:
     said = set(re.findall(r"^\| `(\w+ /api/v1/[^`]*)` \| (.+) \|$", _page("api.md"), re.MULTILINE))
     assert said == {(f"{each.method} {each.path}", each.summary) for each in OPERATIONS}
+
+
+def test_every_endpoint_for_editors_and_gitlab_is_documented() -> None:
+    said = set(re.findall(r"`((?:GET|POST) /[^`]*)`", _page("api.md")))
+    served = [*openai.ENDPOINTS, *gitlab.ENDPOINTS]
+    assert {f"{each.method} {each.path.replace('...', '')}" for each in served} <= said
 
 
 @pytest.mark.parametrize(

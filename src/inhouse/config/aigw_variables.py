@@ -101,7 +101,7 @@ TOLD = (
     ),
     Known(
         ("AIGW_FASTAPI__DOCS_URL", "AIGW_FASTAPI__OPENAPI_URL", "AIGW_FASTAPI__REDOC_URL"),
-        "The HTTP API is described at `/api/openapi.json`.",
+        "`/api/openapi.json` describes the admin API.",
         told=True,
     ),
     Known(
