@@ -148,8 +148,15 @@ def _upstream(error: UpstreamError) -> Problem:
         message=_named(error),
         param=error.param,
         headers=_patience(error.retry_after),
-        upstream=error.status or _CLOSEST_STATUSES.get(error.failure, 500),
+        upstream=_upstream_status(error),
     )
+
+
+def _upstream_status(error: UpstreamError) -> int:
+    """Return the upstream's status; one that promised well is not what it failed with."""
+    if error.status is not None and error.status >= 400:
+        return error.status
+    return _CLOSEST_STATUSES.get(error.failure, 500)
 
 
 def _named(error: UpstreamError) -> str:
