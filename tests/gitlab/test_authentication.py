@@ -119,6 +119,16 @@ async def test_a_token_without_a_user_is_nobodys(tmp_path: Path) -> None:
         assert (await mint(served, headers)).status == 403
 
 
+@pytest.mark.parametrize("user", ["ü", "u" * 300], ids=["umlaut", "long"])
+async def test_a_token_holds_for_whatever_user_it_was_made_for(user: str, tmp_path: Path) -> None:
+    async with gitlab_serving(tmp_path) as (served, gitlab):
+        reply = await mint(served, gitlab.headers(x_gitlab_global_user_id=user))
+        token = reply.json["token"]
+        for name, status in ((user, 403), ("mallory", 401), (None, 401)):
+            headers = gitlab.headers(token, x_gitlab_global_user_id=name)
+            assert (await mint(served, headers)).status == status
+
+
 async def test_without_a_store_there_is_no_token(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,10 +92,11 @@ async def _visitor(exchange: Exchange) -> Visitor:
         raise AuthenticationError(FORBIDDEN)
     caller = _caller(gateway, verified)
     claims, ours = verified.claims, verified.instance is None
-    _compare(exchange, INSTANCE, "X-Gitlab-Instance-Id", claims.gitlab_instance_id)
-    _compare(exchange, REALM, "X-Gitlab-Realm", claims.gitlab_realm)
+    instance, realm = text(exchange, INSTANCE), text(exchange, REALM)
+    _compare(gateway, "X-Gitlab-Instance-Id", instance, claims.gitlab_instance_id)
+    _compare(gateway, "X-Gitlab-Realm", realm, claims.gitlab_realm)
     if ours:
-        _compare(exchange, USER, "X-Gitlab-Global-User-Id", claims.sub)
+        _compare(gateway, "X-Gitlab-Global-User-Id", user, claims.sub)
     return Visitor(caller=caller, user=user, claims=claims, issued_here=ours)
 
 
@@ -110,12 +111,12 @@ def _token(exchange: Exchange) -> str:
     return token
 
 
-def _compare(exchange: Exchange, name: bytes, shown: str, claim: str | None) -> None:
+def _compare(gateway: Gateway, name: str, value: str, claim: str | None) -> None:
     """Raise `AuthenticationError` where a header differs from its claim, unless that is empty."""
-    if claim and text(exchange, name) != claim:
-        why = f"Its header {shown} is not what the token says; something on the way changes it."
-        exchange.gateway.identity.refused("header", why)
-        raise AuthenticationError(f"Header mismatch '{shown}'")
+    if claim and value != claim:
+        why = f"Its header {name} is not what the token says; something on the way changes it."
+        gateway.identity.refused("header", why)
+        raise AuthenticationError(f"Header mismatch '{name}'")
 
 
 def _caller(gateway: Gateway, verified: Verified) -> Caller:
