@@ -193,7 +193,22 @@ async def test_what_the_configuration_says_of_an_instance(home: Path, gitlab: Fa
     asked = gitlab.fetches
     offline = await examined(status=1)
     assert offline[f"GitLab {gitlab.address}"]["status"] == "skipped"
+    (home / "gitlab.pem").write_text("something else")
+    wrong = (await examined(status=1))[f"GitLab {gitlab.address}"]
+    assert (wrong["status"], "no public key as PEM" in wrong["sentence"]) == ("failed", True)
     assert gitlab.fetches == asked
+
+
+async def test_a_team_that_there_is_not(
+    home: Path, monkeypatch: pytest.MonkeyPatch, gitlab: FakeGitLab
+) -> None:
+    team = '[[teams]]\nname = "payments"\n'
+    async with running(home, monkeypatch, TOY + ROUTES + team + gitlab.toml(team='"payments"')):
+        assert "team 'payments'" not in await examined()
+        (home / "inhouse.toml").write_text(gitlab.toml(team='"my friends"'))
+        found = (await examined())["team 'my friends'"]
+    assert found["status"] == "warning"
+    assert found["remedy"] == "inhouse teams create 'my friends'"
 
 
 async def test_models_of_the_admin_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

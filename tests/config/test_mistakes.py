@@ -160,6 +160,22 @@ def test_paths_hold_no_nul(folder: Path, name: str) -> None:
     assert said == f"inhouse.toml: [store]: {name}: it holds a NUL character"
 
 
+@pytest.mark.parametrize(
+    "url", ["", "gitlab.example", "ftp://gitlab.example", "https://x.example:99999", "http://[::1"]
+)
+def test_what_is_no_url_of_a_gitlab(folder: Path, url: str) -> None:
+    said = told(folder, f'[[gitlab.instances]]\nurl = "{url}"')
+
+    where = "inhouse.toml: [[gitlab.instances]]: url: "
+    assert said == f"{where}expected a URL such as https://gitlab.example, got '{url}'"
+
+
+def test_credentials_in_the_url_of_a_gitlab_are_not_shown(folder: Path) -> None:
+    said = told(folder, f'[[gitlab.instances]]\nurl = "https://me:{SECRET}@gitlab.example"')
+
+    assert said == "inhouse.toml: [[gitlab.instances]]: url: a URL holds no credentials"
+
+
 def test_a_file_nested_too_deeply(folder: Path) -> None:
     assert told(folder, f"x = {'[' * 100_000}").startswith("inhouse.toml: not valid TOML: ")
 

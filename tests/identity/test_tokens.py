@@ -229,8 +229,8 @@ def bad_pems() -> dict[str, tuple[str, str]]:
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
     )
     return {
-        "garbage": ("garbage", "PEM"),
-        "empty frame": ("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----", ""),
+        "garbage": ("garbage", "key as PEM."),
+        "empty frame": ("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----", "key as PEM."),
         "private garbage": ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "PEM"),
         "elliptic": (
             elliptic.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),

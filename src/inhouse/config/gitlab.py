@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from inhouse.config import values
 from inhouse.config.document import Document
 from inhouse.config.environment import expanded
 from inhouse.config.secrets import Secrets
@@ -22,10 +23,7 @@ class GitLabInstance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     url: Annotated[
         str,
-        Meta(
-            pattern=r"^https?://[^/\s?#]+(/[^\s?#]*)?$",
-            description="The instance's URL, with its path where it has one.",
-        ),
+        Meta(description="The instance's URL, with its path where it has one."),
     ]
     issuer: Annotated[
         str,
@@ -152,6 +150,8 @@ def read(document: Document, secrets: Secrets, environ: Mapping[str, str], state
 def _instance(
     instance: GitLabInstance, document: Document, secrets: Secrets, environ: Mapping[str, str]
 ) -> Issuer:
+    if wrong := values.wrong_url(instance.url):
+        document.fault("[[gitlab.instances]]", f"url: {wrong}")
     where = f"[[gitlab.instances]] '{instance.url}'"
     ca_file = instance.ca_file
     return Issuer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from inhouse.errors import ConfigError
 
@@ -61,8 +62,8 @@ def level(name: str, value: str) -> Literal["debug", "info", "warning", "error"]
 
 def url(name: str, value: str) -> str:
     """Return a URL of HTTP without slashes at its end; empty stays empty."""
-    if value and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value):
-        raise ConfigError(f"{name}: expected a URL such as https://gitlab.example, got '{value}'")
+    if value and (wrong := wrong_url(value)):
+        raise ConfigError(f"{name}: {wrong}")
     return value.rstrip("/")
 
 
@@ -84,3 +85,16 @@ def key(_: str, value: str) -> str:
 def listed(value: str) -> list[str]:
     """Return what commas separate."""
     return [each.strip() for each in value.split(",") if each.strip()]
+
+
+def wrong_url(value: str) -> str:
+    """Say why this is no URL of HTTP that may be written down, empty where it is one."""
+    if "@" in value.partition("://")[2].partition("/")[0]:
+        return "a URL holds no credentials"
+    try:
+        port = urlsplit(value).port
+    except ValueError:
+        port = -1
+    if port == -1 or not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value):
+        return f"expected a URL such as https://gitlab.example, got '{value}'"
+    return ""

@@ -6,6 +6,7 @@ from inhouse.identity.clock import Clock
 from inhouse.identity.discovery import WELL_KNOWN, Discovery
 from inhouse.identity.identity import Identity
 from inhouse.identity.instance import Instance
+from inhouse.identity.keys import read_public
 from inhouse.identity.signing import ISSUER, Issued
 from inhouse.identity.tokens import LEEWAY, Verified
 
@@ -21,4 +22,5 @@ __all__ = [
     "Instance",
     "Issued",
     "Verified",
+    "read_public",
 ]

@@ -97,14 +97,18 @@ def read_public(pem: str) -> RSAPublicKey:
 
     """
     raw = pem.encode()
+    if b"PRIVATE KEY" in raw:
+        return read_private(pem).public_key()
     try:
-        if b"PRIVATE KEY" in raw:
-            return read_private(pem).public_key()
         if b"CERTIFICATE" in raw:
-            return _fit(load_pem_x509_certificate(raw).public_key())
-        return _fit(load_pem_public_key(raw))
+            found = load_pem_x509_certificate(raw).public_key()
+        else:
+            found = load_pem_public_key(raw)
     except UnsupportedAlgorithm as error:
         raise ValueError(f"its kind is not supported: {error}") from None
+    except ValueError:
+        raise ValueError("it is no public key as PEM") from None
+    return _fit(found)
 
 
 def read_private(pem: str) -> RSAPrivateKey:

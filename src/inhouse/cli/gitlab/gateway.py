@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, cast
+from urllib.parse import quote
 
 import msgspec
 
 from inhouse import config
 from inhouse.cli.gitlab import routes
 from inhouse.cli.gitlab.asking import Answer, Asking
+from inhouse.cli.output import argument
 from inhouse.client import NO_KEY
 from inhouse.errors import GatewayError
 from inhouse.features.check import Check, Status, failed, ok, skipped, warning
@@ -62,6 +64,9 @@ async def checks(configured: config.Config) -> AsyncGenerator[Check]:
             return
         known = routes.read(listed)
         yield routes.served("routes", listed, known)
+        for team in sorted({each.team for each in configured.gitlab.instances} - {""}):
+            if (missing := await _missing(team, asking)) is not None:
+                yield missing
         for name, check, feature in _ASKED:
             found = await _made(name, check, asking)
             yield routes.helped(_excused(found, configured.gitlab), known, feature)
@@ -107,6 +112,19 @@ async def _closed(name: str, asking: Asking) -> Check:
         f"A request without a token is answered with status {answer.status}, not 401.",
         "Ask the gateway itself: what is in between adds a token, or answers for it.",
     )
+
+
+async def _missing(team: str, asking: Asking) -> Check | None:
+    """Warn of a team that an instance has and the gateway does not."""
+    name = f"team '{team}'"
+    try:
+        answer = await asking.ask("GET", f"/api/v1/teams/{quote(team, safe='')}")
+    except GatewayError as error:
+        return failed(name, error.message)
+    if answer.status != 404:
+        return None
+    sentence = "There is none: its GitLab has everybody's routes, and no limits."
+    return warning(name, sentence, f"inhouse teams create {argument(team)}")
 
 
 async def _health(name: str, asking: Asking) -> Check:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from email.utils import parsedate_to_datetime
 
 from inhouse import config
 from inhouse.core.places import parse_peer
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.features.check import Check, failed, ok, skipped, warning
-from inhouse.identity import LEEWAY, WELL_KNOWN, Discovery
+from inhouse.identity import LEEWAY, WELL_KNOWN, Discovery, read_public
 from inhouse.transport import Policy, Tls, Transport, header_block, proxy_for, split
 
 REMEDIES = {
@@ -58,7 +58,7 @@ async def checks(configured: config.Config, url: str) -> AsyncGenerator[Check]:
 async def _instance(configured: config.Config, issuer: config.Issuer) -> AsyncGenerator[Check]:
     name = f"GitLab {issuer.url}"
     if issuer.keys:
-        yield skipped(name, f"It is never asked: {_keys(len(issuer.keys))} of it configured.")
+        yield _offline(name, issuer.keys)
         return
     tls = Tls(ca_file=issuer.ca_file) if issuer.ca_file else None
     if tls is not None and (fault := tls.fault()) is not None:
@@ -84,6 +84,18 @@ async def _instance(configured: config.Config, issuer: config.Issuer) -> AsyncGe
         yield failed(name, error.message, REMEDIES.get(error.failure, ""))
     finally:
         await transport.aclose()
+
+
+def _offline(name: str, keys: Sequence[str]) -> Check:
+    try:
+        for each in keys:
+            read_public(each)
+    except ValueError as error:
+        remedy = (
+            "Let each of keys of its [[gitlab.instances]] be a public key: file:PATH of its PEM."
+        )
+        return failed(name, f"One of its keys cannot be used: {error}.", remedy)
+    return skipped(name, f"It is never asked: {_keys(len(keys))} of it configured.")
 
 
 def _issuer(issuer: config.Issuer, said: str) -> Check:
