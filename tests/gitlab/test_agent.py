@@ -133,6 +133,26 @@ async def test_whether_asking_again_may_help(failure: str, retryable: bool, tmp_
     assert reply.json["data"]["retryable"] is retryable
 
 
+async def test_each_event_is_a_chunk_of_its_own(tmp_path: Path) -> None:
+    # Older GitLabs take each chunk of HTTP for one event, and lose all that come in the same.
+    tokens = ["Thought: ok\nFinal Answer:", *(f" {number}" for number in range(200))]
+    config = scripted("talker", tokens=tokens) + route("chat", "talker")
+    chunks = [b""]
+    async with (
+        serving(configuration(tmp_path, config)) as served,
+        aiohttp.ClientSession() as session,
+        session.post(f"{served.url}/v2/chat/agent", json=QUESTION, headers=HEADERS) as answer,
+    ):
+        async for piece, ends in answer.content.iter_chunks():
+            chunks[-1] += piece
+            if ends:
+                chunks.append(b"")
+    assert chunks.pop() == b""
+    assert len(chunks) > 100
+    assert {msgspec.json.decode(each)["type"] for each in chunks} >= {"final_answer_delta"}
+    assert {each.count(b"\n") for each in chunks} == {1}
+
+
 async def test_the_upstream_is_left_as_soon_as_the_action_is_complete(tmp_path: Path) -> None:
     tokens = ["Thought: x\n", "Action: issue_reader\n", "Action Input: #3\n", "Observation:"]
     config = scripted("talker", tokens=[*tokens, *["more"] * 50]) + route("chat", "talker")

@@ -64,6 +64,14 @@ class Editing(Struct, frozen=True, kw_only=True):
         """The language's name, empty where nothing tells it."""
         return language(self.identifier, self.path)
 
+    @property
+    def said_language(self) -> str:
+        """The language where the request says it, by the name that all else here knows it by.
+
+        GitLab itself says "Google SQL" or "Shell" where editors say ``sql`` and ``shellscript``.
+        """
+        return (self.language or self.identifier) if self.identifier.strip() else ""
+
     def completion(self, user: str, request_id: str) -> CompletionRequest:
         """Return the hole to fill.
 
@@ -76,7 +84,7 @@ class Editing(Struct, frozen=True, kw_only=True):
             suffix=self.suffix,
             path=self.path,
             project=self.project,
-            language=self.identifier,
+            language=self.said_language,
             user=user,
             context=said + self.context,
             params=self._params(request_id),
@@ -89,7 +97,7 @@ class Editing(Struct, frozen=True, kw_only=True):
             prefix=self.prefix,
             suffix=self.suffix,
             path=self.path,
-            language=self.identifier,
+            language=self.said_language,
             context=self.context,
             params=self._params(request_id),
         )

@@ -84,7 +84,7 @@ def _needs_line(editing: Editing) -> bool:
     line = editing.prefix.rpartition("\n")[2].strip()
     if not line:
         return False
-    comment = line_comment(editing.path, editing.identifier)
+    comment = line_comment(editing.path, editing.said_language)
     return editing.fresh_line or line.startswith(comment) or line.endswith("*/")
 
 
