@@ -29,7 +29,7 @@ from inhouse.identity.claims import Refusal, read
 from inhouse.identity.discovery import Discovered
 from inhouse.identity.signing import Signing
 from inhouse.identity.tokens import Tokens, Verified
-from tests.fakes.gitlab import FakeGitLab, private_pem, public_pem, rsa_key, signed
+from tests.fakes.gitlab import FakeGitLab, jwk, private_pem, public_pem, rsa_key, signed
 from tests.identity.world import KeptLog, NoKeys, Time, identity, issuer, section
 
 
@@ -109,6 +109,37 @@ async def test_the_log_says_why(
             pieces = [each for each in token.split(".") if len(each) > 20]
             assert not [each for each in pieces if each in log.text()]
             log.lines.clear()
+
+
+async def test_a_key_that_a_token_brings_along_counts_for_nothing(
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
+) -> None:
+    stranger = rsa_key("stranger")
+    elsewhere = f"{gitlab.url}/elsewhere"
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
+        assert await room.verify(gitlab.token()) is not None
+        asked = len(gitlab.requests)
+        for header in (
+            {"jwk": jwk(stranger, gitlab.kid)},
+            {"jku": elsewhere},
+            {"x5u": elsewhere},
+            {"x5c": [part(public_pem(stranger).encode())]},
+        ):
+            for name in ({"kid": gitlab.kid}, {"kid": elsewhere}, {}):
+                token = jwt.encode(gitlab.claims(), stranger, "RS256", headers={**header, **name})
+                assert await room.verify(token) is None
+        assert len(gitlab.requests) == asked
+
+
+async def test_an_extension_that_must_be_understood_is_refused(
+    gitlab: FakeGitLab, time: Time, log: KeptLog, no_keys: NoKeys
+) -> None:
+    own = rsa_key(gitlab.kid)
+    async with identity(section(issuer(gitlab)), time, log, no_keys) as room:
+        for header in ({"crit": ["exp"]}, {"crit": ["x"], "x": 1}):
+            headers: dict[str, Any] = {"kid": gitlab.kid, **header}
+            token = jwt.encode(gitlab.claims(), own, "RS256", headers=headers)
+            assert await room.verify(token) is None
 
 
 @pytest.mark.parametrize("moved", [{"exp": -20}, {"nbf": 20}, {"iat": 20}])
