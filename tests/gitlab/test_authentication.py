@@ -170,6 +170,16 @@ async def test_the_trace_tells_who_asked_for_whom(tmp_path: Path) -> None:
         assert (refused.caller, refused.team, refused.user) == ("", "", "")
 
 
+async def test_a_user_of_any_length_is_noted_up_to_a_limit(tmp_path: Path) -> None:
+    async with gitlab_serving(tmp_path) as (served, gitlab):
+        headers = gitlab.headers() | {"x-gitlab-global-user-id": "u" * 300}
+        reply = await mint(served, headers)
+
+        assert reply.status == 200
+        (trace,) = await served.traces()
+        assert trace.user == "u" * 255
+
+
 async def test_a_key_of_ours_asks_for_a_token_too(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
