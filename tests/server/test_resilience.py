@@ -73,12 +73,14 @@ def text(reply: Reply) -> str:
 
 
 async def test_the_next_deployment_answers_when_the_first_token_is_late(tmp_path: Path) -> None:
-    settings = "[settings]\ncompletion_first_token_timeout = 0.05\n"
-    hangs, up = fim("hangs", hang=True), fim("up", tokens=["1"])
-    async with served(tmp_path, settings, hangs, up, route("completion", "hangs", "up")) as here:
+    hurry = "[deployments.deadlines]\nfirst_token = 0.05\n"
+    hangs, up = fim("hangs", hang=True) + hurry, fim("up", tokens=["1"])
+    async with served(tmp_path, hangs, up, route("completion", "hangs", "up")) as here:
         assert text(await complete(here)) == "1"
         (trace,) = await here.traces()
-        assert here.scripted.calls[0].aborted
+        # On a busy machine the time may be up before the first one is asked.
+        asked = [call for call in here.scripted.calls if call.deployment.name == "hangs"]
+        assert all(call.aborted for call in asked)
     assert (trace.deployments, trace.failures) == (("hangs", "up"), ("timeout",))
 
 
@@ -119,7 +121,7 @@ async def test_silence_in_mid_stream_ends_with_an_error(tmp_path: Path) -> None:
 async def test_a_completion_ends_at_the_last_whole_line_when_its_time_is_up(
     tmp_path: Path, stream: bool, tokens: list[str], shown: str
 ) -> None:
-    settings = "[settings]\ncompletion_total_timeout = 0.3\n"
+    settings = "[settings]\ncompletion_total_timeout = 1.0\n"
     stalls = fim("stalls", tokens=[*tokens, "1"], gate="never", gate_after=len(tokens))
     if not shown or shown == "a":
         stalls = fim("stalls", tokens=tokens, gate="never", gate_after=1)

@@ -123,7 +123,7 @@ class Tasks:
             said = False
             async with contextlib.aclosing(deltas):
                 async for delta in deltas:
-                    said = said or bool(delta.text)
+                    said = said or bool(delta.text.strip())
                     yield delta
             if not said:
                 recording.warn(SAID_NOTHING)
