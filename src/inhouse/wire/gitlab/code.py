@@ -14,7 +14,14 @@ from inhouse.wire.decoding import decode_json
 from inhouse.wire.gitlab import editing
 from inhouse.wire.gitlab.answers import Answering, choices
 from inhouse.wire.gitlab.editing import Choices, Code, Editing, Label, Name, Prompt
-from inhouse.wire.gitlab.model import FLAT, ModelMetadata, requested
+from inhouse.wire.gitlab.model import (
+    FLAT,
+    ApiKey,
+    Identifier,
+    ModelMetadata,
+    Short,
+    requested,
+)
 
 Provider = Literal[
     "litellm", "anthropic", "vertex-ai", "codestral", "fireworks_ai", "amazon_q", "gitlab"
@@ -68,9 +75,9 @@ class CodeBody(Struct, frozen=True, kw_only=True):
     project_id: int | None = None
     model_provider: Provider | None = None
     model_name: Annotated[str, Meta(max_length=50)] | None = None
-    model_endpoint: str | None = None
-    model_api_key: str | None = None
-    model_identifier: str | None = None
+    model_endpoint: Short | None = None
+    model_api_key: ApiKey | None = None
+    model_identifier: Identifier | None = None
     model_metadata: ModelMetadata | None = None
     telemetry: Annotated[list[Telemetry], Meta(max_length=10)] | None = None
     stream: bool | None = None

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from inhouse.core.requests import ChatRequest, Message, Params
 from inhouse.wire.decoding import decode_json
-from inhouse.wire.gitlab.model import ModelMetadata, Short
+from inhouse.wire.gitlab.model import ApiKey, Identifier, ModelMetadata, Short
 
 Name = Annotated[str, Meta(max_length=100)]
 Content = Annotated[str, Meta(max_length=400_000)]
@@ -42,8 +42,12 @@ class Payload(Struct, frozen=True, kw_only=True):
     model: Short | None = None
     params: Sampling | None = None
     model_endpoint: Short | None = None
-    model_api_key: Annotated[str, Meta(max_length=2000)] | None = None
-    model_identifier: Annotated[str, Meta(max_length=1000)] | None = None
+    model_api_key: ApiKey | None = None
+    model_identifier: Identifier | None = None
+
+    def __repr__(self) -> str:
+        # A key shows in no log, whoever prints this.
+        return f"Payload(provider={self.provider!r}, model={self.model!r})"
 
 
 class Origin(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,8 @@ from inhouse.core.secret import Secret
 from inhouse.errors import InvalidValueError
 
 Short = Annotated[str, Meta(max_length=255)]
+ApiKey = Annotated[str, Meta(max_length=2000)]
+Identifier = Annotated[str, Meta(max_length=1000)]
 NESTED = "model_metadata."
 FLAT = "model_"
 """What stands before the names of the fields: in an object of their own, and in bodies of v2."""
@@ -31,8 +33,8 @@ class ModelMetadata(Struct, frozen=True, kw_only=True):
     provider: Short | None = None
     name: Short | None = None
     endpoint: Short | None = None
-    api_key: Annotated[str, Meta(max_length=2000)] | None = None
-    identifier: Annotated[str, Meta(max_length=1000)] | None = None
+    api_key: ApiKey | None = None
+    identifier: Identifier | None = None
     feature_setting: Short | None = None
 
     def __repr__(self) -> str:
