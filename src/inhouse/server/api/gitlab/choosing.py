@@ -26,6 +26,7 @@ async def target(
 
     """
     gateway, recording = exchange.gateway, exchange.recording
+    recording.model = recording.feature = feature.value  # what is refused is found by it
     found = None if requested is None else await _named(exchange, visitor, requested, feature)
     if found is None:
         found = resolve(
