@@ -21,6 +21,7 @@ from inhouse.wire.gitlab import code, suggestions
 from inhouse.wire.gitlab.answers import Answering
 from inhouse.wire.gitlab.suggestions import Events
 from inhouse.wire.gitlab.unframed import Unframed
+from tests.fakes.http import PATIENCE
 from tests.gitlab.holding import frames
 from tests.gitlab.serving import gitlab_serving
 from tests.server.serving import DEVELOPER, Served, configuration, route, scripted, serving
@@ -129,10 +130,11 @@ async def test_requests_apart_do_not_take_each_other_s_place(
             group.create_task(served.ask("POST", path, key=None, headers=headers, content=body))
             for body in bodies
         ]
-        while len(served.scripted.calls) < 2:
-            await served.ask("GET", "/health")
-        served.scripted.gate("held").release()
-        replies = [await each for each in asked]
+        async with asyncio.timeout(PATIENCE):
+            while len(served.scripted.calls) < 2:
+                await served.ask("GET", "/health")
+            served.scripted.gate("held").release()
+            replies = [await each for each in asked]
     assert [reply.status for reply in replies] == [200, 200]
     assert {trace.outcome for trace in await served.traces()} == {Outcome.OK}
 
@@ -153,13 +155,14 @@ async def test_a_hang_up_stops_the_upstream(
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {DEVELOPER}\r\n"
     _, writer = await asyncio.open_connection("127.0.0.1", served.port)
     writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
-    await served.scripted.gate("held").reached.wait()
-    writer.close()
-    (call,) = served.scripted.calls
-    await call.ended.wait()
+    async with asyncio.timeout(PATIENCE):
+        await served.scripted.gate("held").reached.wait()
+        writer.close()
+        (call,) = served.scripted.calls
+        await call.ended.wait()
+        while not (traces := await served.traces()):
+            pass
     assert call.aborted
-    while not (traces := await served.traces()):
-        pass
     assert [(each.endpoint, each.outcome) for each in traces] == [(path, Outcome.CANCELLED)]
 
 

@@ -137,6 +137,7 @@ async def test_a_conversation_of_several_steps(tmp_path: Path) -> None:
         ended = await converse(asking.rails, "What is it about?", {"issue_reader": issue})
         assert (ended.answer, ended.code) == ("It is about bees.", "")
         assert (read, ended.requests) == (["#7", "#8"], 3)
+        assert ended.observed == ["Issue #7 is about bees.", "Issue #8 is about bees."]
         last = str(asking.upstream.asked()[-1]["messages"])
         assert all(each in last for each in ended.observed)
 

@@ -18,6 +18,7 @@ from inhouse.identity.signing import KeyStore, StoredKey
 from inhouse.store import Registry
 from inhouse.transport import Policy
 from tests.fakes.gitlab import FakeGitLab
+from tests.fakes.http import PATIENCE
 
 START = 1_000_000.0
 
@@ -52,9 +53,10 @@ class Time:
 
     async def settled(self) -> None:
         """Wait until somebody waits for time to go on."""
-        while not self.pauses():
-            self._slept.clear()
-            await self._slept.wait()
+        async with asyncio.timeout(PATIENCE):
+            while not self.pauses():
+                self._slept.clear()
+                await self._slept.wait()
 
     def pauses(self) -> list[float]:
         """Return for how long is still waited, the shortest first."""

@@ -7,6 +7,8 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from tests.fakes.http import PATIENCE
+
 Result = TypeVar("Result")
 
 
@@ -47,9 +49,10 @@ class Clock:
     async def until_sleeping(self, seconds: float) -> None:
         """Wait until somebody sleeps who wants to be woken in just so many seconds."""
         until = self.now + seconds
-        while not any(each == until and not woken.done() for each, _, woken in self._sleeping):
-            self._slept.clear()
-            await self._slept.wait()
+        async with asyncio.timeout(PATIENCE):
+            while not any(each == until and not woken.done() for each, _, woken in self._sleeping):
+                self._slept.clear()
+                await self._slept.wait()
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
