@@ -24,6 +24,8 @@ class Tool(Struct, frozen=True, kw_only=True):
 
 
 _LATER = (17, 5)
+_CLASSIC = (19, 0)
+_UNKNOWN = (0, 0)
 TOOLS = (
     Tool(name="issue_reader", scope="ask_issue", resources=("issue",)),
     Tool(name="epic_reader", scope="ask_epic", resources=("epic",)),
@@ -61,6 +63,16 @@ def offered(
     )
 
 
+def knows_classic(version: str) -> bool:
+    """Tell whether a GitLab has a licence of its own for this chat, as all have since 19.0.
+
+    Before, the one for any chat was enough. Who does not tell its version is taken for a new one:
+    this is about what somebody may do.
+    """
+    known = _numbers(version)
+    return known == _UNKNOWN or known >= _CLASSIC
+
+
 def _numbers(version: str) -> tuple[int, int]:
     found = _VERSION.match(version.strip())
-    return (int(found[1]), int(found[2] or 0)) if found is not None else (0, 0)
+    return (int(found[1]), int(found[2] or 0)) if found is not None else _UNKNOWN

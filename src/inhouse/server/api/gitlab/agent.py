@@ -20,7 +20,7 @@ from inhouse.server.router import Endpoint
 from inhouse.wire.gitlab import agent as wire
 from inhouse.wire.gitlab.agent_events import NDJSON, encode, encode_usage
 from inhouse.wire.gitlab.model import requested
-from inhouse.wire.gitlab.tools import offered
+from inhouse.wire.gitlab.tools import knows_classic, offered
 
 CLASSIC = "duo_classic_chat"
 CORE = "duo_chat"
@@ -65,10 +65,10 @@ async def take_step(exchange: Exchange) -> None:
         error = InvalidValueError(wire.MISPLACED, param="messages")
         await refusals.refuse(exchange, error, 400, wire.MISPLACED)
         return
-    _allow(visitor, body)
+    version = door.text(exchange, VERSION)
+    _allow(visitor, body, version)
     target = await choosing.target(exchange, visitor, requested(body.model_metadata), Feature.CHAT)
     exchange.recording.stream = True
-    version = door.text(exchange, VERSION)
     tools = offered(version, visitor.may, body.unavailable_resources or ())
     today = time.strftime("%A, %d %B %Y", time.gmtime())
     step = wire.agent_request(body, tools, today, exchange.recording.request_id)
@@ -76,9 +76,10 @@ async def take_step(exchange: Exchange) -> None:
     await _send(exchange, events, target)
 
 
-def _allow(visitor: Visitor, body: wire.Body) -> None:
+def _allow(visitor: Visitor, body: wire.Body, version: str) -> None:
     """Raise `ForbiddenError` where the licence does not cover the question or what goes with it."""
-    if not visitor.may(CLASSIC) and MENTION not in body.question:
+    core = not visitor.may(CLASSIC) and knows_classic(version)
+    if core and MENTION not in body.question:
         raise ForbiddenError(NOT_CORE)
     for category in body.categories:
         scope = f"include_{category}_context"
