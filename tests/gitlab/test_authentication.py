@@ -320,6 +320,21 @@ async def test_an_outage_at_start_does_not_hold_the_gateway_up(tmp_path: Path) -
         assert (await served.ask("GET", "/v1/models", key=DEVELOPER)).status == 200
 
 
+async def test_a_gateway_that_knows_no_keys_is_not_ready_for_gitlab(tmp_path: Path) -> None:
+    down = FakeGitLab()
+    down.down = True
+    text = scripted("toy") + route("chat", "toy")
+    async with FakeGitLab(name="second") as other:
+        async with gitlab_serving(tmp_path, text, down) as (served, gitlab):
+            assert (await mint(served, gitlab.headers())).status == 401
+            ready = await served.ask("GET", "/monitoring/ready", key=None)
+        async with gitlab_serving(tmp_path, text + other.toml(), down) as (served, gitlab):
+            assert (await mint(served, gitlab.headers())).status == 401
+            one_of_two = await served.ask("GET", "/monitoring/ready", key=None)
+    assert (ready.status, list(ready.json["reasons"])) == (503, ["keys"])
+    assert one_of_two.status == 200
+
+
 async def test_the_log_tells_an_administrator_why(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -375,7 +390,8 @@ async def test_keys_from_files(tmp_path: Path) -> None:
         ('[[gitlab.instances]]\nurl = "http://x"\nkeys = ["nonsense"]\n', "'http://x': "),
         ('[[gitlab.instances]]\nurl = "http://x"\nca_file = "no.pem"\n', "ca_file: there is no"),
         ('[[gitlab.instances]]\nurl = "http://x"\n' * 2, "two entries"),
-        ('[[gitlab.instances]]\nurl = "http://x:99999"\n', "'http://x:99999': "),
+        ('[[gitlab.instances]]\nurl = "http://x:99999"\n', "got 'http://x:99999'"),
+        ('[[gitlab.instances]]\nurl = "http://:80"\n', "'http://:80': "),
     ],
 )
 async def test_what_cannot_work_is_told_at_start(text: str, says: str, tmp_path: Path) -> None:
