@@ -155,6 +155,10 @@ def test_an_input_that_is_missing_takes_no_room_and_leaves_no_trace() -> None:
 def test_an_input_may_have_a_default() -> None:
     asked = request("chat/documentation_search", question="Why?", documents="Because.")
     assert 'begins with "ATTRS:"' in text_of(render_task(asked, FAMILIES.get("llama3"), PLAIN))
+    empty = request(
+        "chat/documentation_search", question="Why?", documents="Because.", content_id=""
+    )
+    assert 'begins with "ATTRS:"' in text_of(render_task(empty, FAMILIES.get("llama3"), PLAIN))
 
 
 def test_a_conversation_keeps_its_instructions_and_loses_the_middle_of_its_longest_message() -> (
