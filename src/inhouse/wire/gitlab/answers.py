@@ -31,8 +31,9 @@ class Answering(Struct, frozen=True, kw_only=True):
 
 
 def choices(answer: Answer) -> list[dict[str, Any]]:
-    """Return the choices that suggest something, numbered anew."""
-    texts = [choice.text for choice in answer.choices if choice.text.strip()]
+    """Return the choices that suggest something, each text once, numbered anew."""
+    # A model without temperature writes the same as often as it is asked.
+    texts = dict.fromkeys(choice.text for choice in answer.choices if choice.text.strip())
     return [
         {"text": text, "index": index, "finish_reason": LENGTH} for index, text in enumerate(texts)
     ]
