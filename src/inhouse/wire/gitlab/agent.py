@@ -110,9 +110,9 @@ class Body(Struct, frozen=True, kw_only=True):
 
     @property
     def categories(self) -> list[str]:
-        """What kinds of additional context there are, each once, in their order."""
+        """What kinds of additional context there are, each once, in small letters."""
         added = (each for message in self.messages for each in message.additional_context or ())
-        return list(dict.fromkeys(each.category for each in added))
+        return list(dict.fromkeys(each.category.lower() for each in added))
 
 
 _body = msgspec.json.Decoder(Body)
