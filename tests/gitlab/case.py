@@ -60,10 +60,11 @@ class Expected(Struct, forbid_unknown_fields=True):
     """What must come of it; a header that is null must be absent.
 
     Of the body at most one is said: the exact JSON, a `schema` for it, the `error` in it, the exact
-    `text`, the exact `lines` of NDJSON, or the `events` of SSE. `cut` says that the answer breaks
-    off behind that. `upstream` are all requests that the upstream got; where it is not said, there
-    are as many as the script has entries, or as `asked` says. Members of `trace` are those of
-    `Trace`; each of its `warnings` is a part of one.
+    `text`, the exact `lines` of NDJSON, or the `events` of SSE. Members that a schema tells of must
+    be there, false says that they must not, and lists hold something unless it says `minItems`.
+    `cut` says that the answer breaks off behind that. `upstream` are all requests that the upstream
+    got; where it is not said, there are as many as the script has entries, or as `asked` says.
+    Members of `trace` are those of `Trace`; each of its `warnings` is a part of one.
     """
 
     status: int = 200

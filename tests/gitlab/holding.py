@@ -93,8 +93,26 @@ def frames(body: bytes) -> list[tuple[str, Any]]:
 
 
 def _invalid(schema: object, value: object, what: str) -> list[str]:
-    errors = jsonschema_rs.validator_for(cast("dict[str, Any]", schema)).iter_errors(value)
+    errors = jsonschema_rs.validator_for(_demanding(schema)).iter_errors(value)
     return [f"{what} at {'/'.join(map(str, e.instance_path)) or '.'}: {e.message}" for e in errors]
+
+
+def _demanding(schema: Any) -> Any:
+    """Return a schema by which whatever it tells of must be there.
+
+    Otherwise each is met by an empty object, and by anything that is none.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    found = dict(cast("dict[str, Any]", schema))
+    if "properties" in found:
+        members = {name: _demanding(each) for name, each in found["properties"].items()}
+        there = [name for name, each in members.items() if each is not False]
+        wanted = list(dict.fromkeys([*found.get("required", ()), *there]))
+        found = {"type": "object", **found, "properties": members, "required": wanted}
+    if "items" in found:
+        found = {"type": "array", "minItems": 1, **found, "items": _demanding(found["items"])}
+    return found
 
 
 def _traced(expected: dict[str, Any], trace: Trace | None) -> list[str]:
