@@ -132,6 +132,16 @@ def test_a_folder_without_markdown_is_refused_and_the_old_index_stays(tmp_path: 
     assert sorted(each.name for each in tmp_path.iterdir()) == ["blank", "doc", "empty", "x.db"]
 
 
+def test_whoever_reads_the_old_index_goes_on_reading_it(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    build(pages(tmp_path / "old", page="An old text."), file)
+    with file.open("rb") as reader:
+        before = file.read_bytes()
+        build(pages(tmp_path / "new", page="A new text."), file)
+        assert reader.read() == before
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["x.db"]
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     folder = pages(tmp_path / "doc", good="text")
     with pytest.raises(StoreError, match=r"good\.md.*cannot be written"):
