@@ -19,7 +19,7 @@ REMEDIES = {
     UpstreamFailure.FORBIDDEN: "Add its network to [egress], or correct its URL.",
     UpstreamFailure.UNREACHABLE: "Check URL, DNS and firewall; HTTPS_PROXY and NO_PROXY hold here"
     " too.",
-    UpstreamFailure.CLOSED: "If it speaks TLS, its url begins with https://.",
+    UpstreamFailure.CLOSED: "See that GitLab is up; where it speaks TLS, its url begins with https://.",
 }
 
 
