@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import AsyncGenerator
@@ -60,6 +61,23 @@ async def test_trusts_the_authorities_of_the_environment_too(
             assert await ask(client, server.url, Tls(ca_file=third.ca_file)) == b"ok"
         async with Server(answering, authority.server()) as server:
             assert await ask(client, server.url, Tls(ca_file=third.ca_file)) == b"ok"
+    finally:
+        await client.aclose()
+
+
+async def test_reads_renewed_authorities_of_the_environment(
+    authority: Authority, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    Authority(tmp_path).write_ca(bundle)
+    client = Transport(authorities=[str(bundle)])
+    try:
+        async with Server(answering, authority.server()) as server:
+            with pytest.raises(UpstreamError):
+                await ask(client, server.url, None)
+            authority.write_ca(bundle)
+            os.utime(bundle, (1, 1))  # a file system's clock may be coarse
+            assert await ask(client, server.url, None) == b"ok"
     finally:
         await client.aclose()
 
