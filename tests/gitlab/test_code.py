@@ -139,6 +139,13 @@ async def test_requests_apart_do_not_take_each_other_s_place(
     assert {trace.outcome for trace in await served.traces()} == {Outcome.OK}
 
 
+def test_a_body_that_is_printed_shows_no_key() -> None:
+    raw = json.dumps(flat(model_api_key="sk-hush", model_metadata={"api_key": "sk-hush"}))
+    body = msgspec.json.decode(raw, type=code.CodeBody)
+    assert (body.model_api_key, body.model_metadata) != (None, None)
+    assert "hush" not in f"{body!r} {body.model_metadata!r}"
+
+
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncGenerator[Served]:
     gated = scripted("gated", family="codestral", gate="held", gate_after=2)
