@@ -13,6 +13,7 @@ import pytest
 from inhouse.core.deadlines import Deadlines
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport import Tls, Transport
+from inhouse.transport.tls import MAX_SESSIONS, Contexts
 from tests.fakes.authority import Authority
 from tests.fakes.http import Exchange, Server
 
@@ -204,3 +205,26 @@ async def test_says_that_a_file_has_gone(transport: Transport) -> None:
     with pytest.raises(UpstreamError, match=r"no file '/nowhere\.pem'") as caught:
         await ask(transport, "https://127.0.0.1:1/", Tls(ca_file="/nowhere.pem"))
     assert caught.value.failure is UpstreamFailure.TLS
+
+
+def test_sessions_of_the_newest_hosts_are_kept(authority: Authority) -> None:
+    contexts, tls = Contexts(), Tls(ca_file=authority.ca_file)
+    context = contexts.get(tls)
+    connection = shaken(context, authority.server())
+    for number in range(MAX_SESSIONS + 2):
+        contexts.remember(tls, f"h{number}.internal", connection)
+    assert len(context.sessions) == MAX_SESSIONS
+    assert {"h0.internal", "h1.internal"}.isdisjoint(context.sessions)
+
+
+def shaken(client: ssl.SSLContext, server: ssl.SSLContext) -> ssl.SSLObject:
+    """Return the client's end of a handshake that takes place in memory."""
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(down, up, server_hostname="localhost")
+    theirs = server.wrap_bio(up, down, server_side=True)
+    for end in (ours, theirs, ours, theirs):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        ours.read(1)
+    return ours

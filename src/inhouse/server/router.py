@@ -50,9 +50,18 @@ class Router:
                 found.endpoints[endpoint.method] = endpoint
 
     def find(self, path: str, raw_path: bytes) -> Found | None:
-        """Return what stands at a path; `raw_path` is the same, still percent-encoded."""
+        """Return what stands at a path; `raw_path` is the same, still percent-encoded.
+
+        GitLab joins its gateway's URL and a path as they are written, so that a slash at the URL's
+        end makes two: at the doors for GitLab they count as one.
+        """
         fixed = self._fixed.get(path)
-        return fixed if fixed is not None else self._match(raw_path.decode("latin-1"))
+        found = fixed if fixed is not None else self._match(raw_path.decode("latin-1"))
+        if found is None and path.startswith("//"):
+            meant = self.find("/" + path.lstrip("/"), b"/" + raw_path.lstrip(b"/"))
+            shared = meant and any(each.dialect.shared for each in meant.endpoints.values())
+            return meant if shared else None
+        return found
 
     def _match(self, raw_path: str) -> Found | None:
         # Split before decoding, so that an encoded slash stays in its variable.

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+MAX_SESSIONS = 1024
+"""Hosts whose session is kept: requests may name many below one wildcard."""
+
 
 class Tls(Struct, frozen=True, kw_only=True):
     """Paths of PEM files; the system's authorities hold in any case, and so does the hostname."""
@@ -110,7 +113,10 @@ class Contexts:
         if made is None or connection is None or connection.session_reused:
             return
         if (session := connection.session) is not None:
-            made[1].sessions[host] = session
+            sessions = made[1].sessions
+            sessions[host] = session
+            if len(sessions) > MAX_SESSIONS:
+                del sessions[next(iter(sessions))]
 
 
 def _stamps(authorities: Sequence[str], tls: Tls | None) -> tuple[float, ...]:
