@@ -220,7 +220,7 @@ def test_sessions_of_the_newest_hosts_are_kept(authority: Authority) -> None:
 def shaken(client: ssl.SSLContext, server: ssl.SSLContext) -> ssl.SSLObject:
     """Return the client's end of a handshake that takes place in memory."""
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ours = client.wrap_bio(down, up, server_hostname="localhost")
+    ours = client.wrap_bio(down, up, server_hostname="127.0.0.1")
     theirs = server.wrap_bio(up, down, server_side=True)
     for end in (ours, theirs, ours, theirs):
         with contextlib.suppress(ssl.SSLWantReadError):
