@@ -19,7 +19,7 @@ from inhouse.server.api.gitlab.refusals import refusal
 from inhouse.server.errors import problem
 from inhouse.wire.gitlab import code, suggestions
 from inhouse.wire.gitlab.answers import Answering
-from inhouse.wire.gitlab.suggestions import Events
+from inhouse.wire.gitlab.suggestion_events import Events
 from inhouse.wire.gitlab.unframed import Unframed
 from tests.fakes.http import PATIENCE
 from tests.gitlab.holding import frames

@@ -13,8 +13,8 @@ from inhouse.features.reasoning import Unthinking
 from inhouse.features.shaping import Shaper, Verbatim
 from inhouse.features.wrapping import Unwrapped
 from inhouse.prompts import (
+    AnswerForm,
     Budget,
-    Form,
     Rendered,
     TaskRequest,
     render_completion,
@@ -28,13 +28,12 @@ USUAL_TOKENS = 2048
 """The usual longest answer to a conversation that another program has written."""
 BEGUN = "def add(a, b):\n    return "
 """What a model that cannot chat is to complete, to show that it works."""
-
 SAID_NOTHING = "The model's answer is empty."
 
-_SHAPES: dict[Form, type[Shaper]] = {
-    Form.TEXT: Verbatim,
-    Form.UNWRAPPED: Unwrapped,
-    Form.JSON: OneObject,
+_SHAPES: dict[AnswerForm, type[Shaper]] = {
+    AnswerForm.TEXT: Verbatim,
+    AnswerForm.UNWRAPPED: Unwrapped,
+    AnswerForm.JSON: OneObject,
 }
 
 

@@ -32,7 +32,7 @@ STOP = "\nObservation:"
 MOST_STEPS = 10
 """Steps after which GitLab gives up: the last must be an answer."""
 ANSWER = 4
-"""The part of a window that is kept for the answer: in a small one, what was found counts more."""
+"""The answer gets one part in so many of a window: in a small one, what was found counts more."""
 _Texts = TypeVar("_Texts", Turn, Attachment, Step)
 
 

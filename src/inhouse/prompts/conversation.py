@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from inhouse.core.requests import CompletionRequest, GenerationRequest, Message
 from inhouse.families import Family, SystemRole
-from inhouse.prompts.budget import Budget, head, size
+from inhouse.prompts.budget import Budget, head
 from inhouse.prompts.file import about, line
 from inhouse.prompts.hole import hole, marker
-from inhouse.prompts.rendered import MESSAGE_TOKENS
+from inhouse.prompts.rendered import taken
 from inhouse.prompts.snippets import beside, in_words
 from inhouse.prompts.special import disarm, found
 from inhouse.prompts.templates import messages
@@ -72,6 +72,5 @@ def joined(text: str, content: str | list[dict[str, Any]] | None) -> str | list[
 
 def _fixed(template: str, values: dict[str, str], budget: Budget) -> int:
     """Return the bytes that the rendered template takes without any code."""
-    empty = messages(template, values | {"snippets": "", "before": "", "after": ""})
-    texts = sum(size(each.content) for each in empty if isinstance(each.content, str))
-    return texts + budget.bytes(MESSAGE_TOKENS * len(empty)) + len(empty)
+    without_code = values | {"snippets": "", "before": "", "after": ""}
+    return taken(messages(template, without_code), budget)

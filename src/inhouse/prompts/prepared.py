@@ -11,7 +11,7 @@ from inhouse.prompts.budget import Budget
 from inhouse.prompts.chat import check_chats
 from inhouse.prompts.conversation import fold
 from inhouse.prompts.fitting import Keep, Piece, fit
-from inhouse.prompts.rendered import MESSAGE_TOKENS, Rendered, rendered
+from inhouse.prompts.rendered import Rendered, around, rendered
 
 
 def render_prepared(request: ChatRequest, family: Family, budget: Budget) -> Rendered:
@@ -30,8 +30,8 @@ def render_prepared(request: ChatRequest, family: Family, budget: Budget) -> Ren
         for at, each in enumerate(conversation)
         if isinstance(each.content, str)
     }
-    around = budget.bytes(MESSAGE_TOKENS * len(conversation)) + len(conversation)
-    fitted = fit(pieces, budget.room(request.params.max_tokens) - around, family.tokens)
+    room = budget.room(request.params.max_tokens) - around(len(conversation), budget)
+    fitted = fit(pieces, room, family.tokens)
     return rendered(
         Messages(
             tuple(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
 
 from inhouse.core.prompt import Fim, Messages, Prompt, Text
-from inhouse.core.requests import Params
+from inhouse.core.requests import Message, Params
 from inhouse.families import Sampling
 from inhouse.prompts.budget import Budget, size
 
@@ -59,6 +61,18 @@ def sampled(params: Params, sampling: Sampling) -> Params:
         temperature=temperature if params.temperature is None else params.temperature,
         top_p=sampling.top_p if params.top_p is None else params.top_p,
     )
+
+
+def around(count: int, budget: Budget) -> int:
+    """Return the bytes that a chat template takes for so many messages, beside their texts."""
+    # One more each, since what is left of a message's last token counts whole.
+    return budget.bytes(MESSAGE_TOKENS * count) + count
+
+
+def taken(conversation: Sequence[Message], budget: Budget) -> int:
+    """Return the bytes that messages take, with what a chat template adds to them."""
+    texts = sum(size(each.content) for each in conversation if isinstance(each.content, str))
+    return texts + around(len(conversation), budget)
 
 
 def tokens(prompt: Prompt, budget: Budget) -> int:

@@ -16,15 +16,15 @@ from inhouse.core.feature import Feature
 from inhouse.core.prompt import Messages
 from inhouse.core.requests import Params
 from inhouse.families import Family
-from inhouse.prompts.budget import Budget, size
+from inhouse.prompts.budget import Budget
 from inhouse.prompts.chat import check_chats
 from inhouse.prompts.conversation import fold
 from inhouse.prompts.fitting import Keep, Piece, fit
-from inhouse.prompts.rendered import MESSAGE_TOKENS, Rendered, rendered
+from inhouse.prompts.rendered import Rendered, rendered, taken
 from inhouse.prompts.templates import messages
 
 
-class Form(StrEnum):
+class AnswerForm(StrEnum):
     """What the answer has to be: text as the model writes it or without a fence, or JSON alone."""
 
     TEXT = "text"
@@ -51,7 +51,7 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scopes: tuple[str, ...]
     template: str = ""
     output_tokens: int = 0
-    answer: Form = Form.TEXT
+    answer: AnswerForm = AnswerForm.TEXT
     inputs: dict[str, Input] = field(default_factory=dict[str, Input])
     words: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -105,6 +105,4 @@ def _fixed(task: Task, pieces: Mapping[str, Piece], budget: Budget) -> int:
     """Return the bytes that the rendered template takes beside its inputs."""
     # A letter for each input that has a text, so that its section is there.
     stand_ins = {name: each.text[:1] for name, each in pieces.items()}
-    empty = messages(task.template, task.words | stand_ins)
-    texts = sum(size(each.content) for each in empty if isinstance(each.content, str))
-    return texts + budget.bytes(MESSAGE_TOKENS * len(empty)) + len(empty)
+    return taken(messages(task.template, task.words | stand_ins), budget)

@@ -1,14 +1,14 @@
-"""Versions 3 and 4 of GitLab's code API: components in, JSON or server-sent events out."""
+"""Versions 3 and 4 of GitLab's code API: components in, JSON out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from inhouse.core.delta import Answer, Delta
+from inhouse.core.delta import Answer
 from inhouse.core.feature import Feature
 from inhouse.core.requests import Snippet
 from inhouse.errors import InvalidValueError
@@ -18,14 +18,11 @@ from inhouse.wire.gitlab.answers import Answering, choices
 from inhouse.wire.gitlab.editing import Choices, Code, Editing, Label, Name, Prompt, Turn
 from inhouse.wire.gitlab.model import ModelMetadata, requested
 
-EVENT_STREAM = b"text/event-stream; charset=utf-8"
 WITH_CONTEXT = (7, 17, 1)
 """The first version of GitLab's language server whose components of context count."""
 LONGEST_VERSION = 40
 
 Provider = Literal["vertex-ai", "anthropic", "amazon_q"]
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Metadata(Struct, frozen=True, kw_only=True):
@@ -172,36 +169,6 @@ def decode(raw: bytes, language_server: str) -> tuple[Feature, Editing]:
     )
 
 
-class Events:
-    """Streams an answer as server-sent events; an answer that fails has no ``stream_end``."""
-
-    def __init__(self, answering: Answering) -> None:
-        """Say in the first event who answers."""
-        self._answering = answering
-
-    def begin(self) -> bytes:
-        """Return the event that says who answers."""
-        who = self._answering
-        about: dict[str, Any] = {
-            "model": {"engine": who.engine, "name": who.name},
-            "timestamp": who.created,
-        }
-        if who.flags:
-            about["enabled_feature_flags"] = who.flags
-        return _event(b"stream_start", {"metadata": about})
-
-    def encode(self, delta: Delta) -> bytes:
-        """Return the event for a delta, nothing where it has no text."""
-        if not delta.text:
-            return b""
-        choice = {"delta": {"content": delta.text}, "index": delta.index}
-        return _event(b"content_chunk", {"choices": [choice]})
-
-    def end(self) -> bytes:
-        """Return the event that says that nothing is missing."""
-        return _event(b"stream_end", None)
-
-
 def suggestions_answer(answering: Answering, answer: Answer) -> bytes:
     """Return a whole answer as JSON."""
     metadata = {
@@ -211,7 +178,7 @@ def suggestions_answer(answering: Answering, answer: Answer) -> bytes:
         "region": None,
     }
     told = {"choices": choices(answer), "metadata": metadata, "model": answering.model}
-    return _encode(told)
+    return msgspec.json.encode(told)
 
 
 def _snippets(payloads: Iterable[ContextPayload]) -> tuple[Snippet, ...]:
@@ -246,7 +213,3 @@ def _too_old(language_server: str) -> str:
         f"The components of context were left out: they need version {needed} of GitLab's language"
         f" server, and the editor's is {told}."
     )
-
-
-def _event(name: bytes, data: object) -> bytes:
-    return b"event: %b\r\ndata: %b\r\n\r\n" % (name, _encode(data))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 
+from inhouse.core.delta import Deltas
 from inhouse.core.feature import Feature
 from inhouse.features.joined import joined
 from inhouse.server.api.gitlab.door import admit
 from inhouse.server.api.gitlab.refusals import GITLAB
-from inhouse.server.api.gitlab.suggesting import Deltas, answering, counted, suggest
+from inhouse.server.api.gitlab.suggesting import answering, counted, suggest
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
 from inhouse.server.streaming import stream

@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
 
-from inhouse.core.delta import Answer, Delta
+from inhouse.core.delta import Answer, Deltas
 from inhouse.core.feature import Feature
 from inhouse.features.asking import CHARACTERS_PER_TOKEN
-from inhouse.prompts import line_comment
+from inhouse.prompts import is_comment
 from inhouse.server.api.gitlab import choosing
 from inhouse.server.api.gitlab.door import Visitor
 from inhouse.server.exchange import Exchange
 from inhouse.wire.gitlab.answers import Answering
 from inhouse.wire.gitlab.editing import Editing
-
-Deltas = AsyncGenerator[Delta]
 
 FLAGS = b"x-gitlab-enabled-feature-flags"
 ENGINES = {Feature.COMPLETION: "litellm", Feature.GENERATION: "agent"}
@@ -81,11 +78,10 @@ def _tokens(size: int) -> int:
 
 def _needs_line(editing: Editing) -> bool:
     """Tell whether the code must begin on a line of its own: what stands before it is complete."""
-    line = editing.prefix.rpartition("\n")[2].strip()
-    if not line:
+    line = editing.prefix.rpartition("\n")[2]
+    if not line.strip():
         return False
-    comment = line_comment(editing.path, editing.said_language)
-    return editing.fresh_line or line.startswith(comment) or line.endswith("*/")
+    return editing.fresh_line or is_comment(line, editing.path, editing.said_language)
 
 
 async def _below(deltas: Deltas) -> Deltas:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 
+from inhouse.core.delta import Deltas
 from inhouse.core.feature import Feature
 from inhouse.features.joined import joined
 from inhouse.server.api.gitlab.door import admit, text
 from inhouse.server.api.gitlab.refusals import GITLAB
-from inhouse.server.api.gitlab.suggesting import Deltas, answering, suggest
+from inhouse.server.api.gitlab.suggesting import answering, suggest
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
 from inhouse.server.streaming import stream
 from inhouse.wire.gitlab import suggestions, unframed
 from inhouse.wire.gitlab.editing import Editing
+from inhouse.wire.gitlab.suggestion_events import EVENT_STREAM, Events
 
 SCOPES = {Feature.COMPLETION: "complete_code", Feature.GENERATION: "generate_code"}
 UNAUTHORIZED = "Unauthorized to access code suggestions"
@@ -46,8 +48,8 @@ async def stream_events(
     await stream(
         exchange,
         deltas,
-        lambda: suggestions.Events(answering(exchange, feature, editing)),
-        suggestions.EVENT_STREAM,
+        lambda: Events(answering(exchange, feature, editing)),
+        EVENT_STREAM,
         headers=((b"x-streaming-format", b"sse"),),
     )
 
