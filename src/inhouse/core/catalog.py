@@ -149,6 +149,17 @@ class Catalog(Struct, frozen=True, kw_only=True):
                 return found
         return self.routes.get(feature) or self.routes.get(feature.top)
 
+    def serves(self, feature: Feature, team: str = "") -> bool:
+        """Tell whether anything serves a feature."""
+        route = self.route(feature, team)
+        return route is not None and not route.disabled and bool(route.deployments)
+
+    def check_enabled(self, feature: Feature, team: str = "") -> None:
+        """Raise `UnknownModelError` where a feature is disabled."""
+        route = self.route(feature, team)
+        if route is not None and route.disabled:
+            raise UnknownModelError(f"The feature '{feature}' is disabled here.", param="model")
+
     def serving(self, feature: Feature, team: str = "") -> Route:
         """Return the route of a feature that is served.
 
@@ -156,9 +167,8 @@ class Catalog(Struct, frozen=True, kw_only=True):
             UnknownModelError: the feature is disabled, has no route, or its route is empty.
 
         """
+        self.check_enabled(feature, team)
         route = self.route(feature, team)
-        if route is not None and route.disabled:
-            raise UnknownModelError(f"The feature '{feature}' is disabled here.", param="model")
         if route is None or not route.deployments:
             raise UnknownModelError(
                 f"Nothing serves the feature '{feature}' yet. An administrator can assign it with:"

@@ -84,6 +84,11 @@ class Recording:
         self.warnings: tuple[str, ...] = ()
 
     @property
+    def deployment(self) -> str:
+        """The deployment asked last, which is the one that answers; empty where none was asked."""
+        return self.deployments[-1] if self.deployments else ""
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the request came."""
         return time.perf_counter() - self._started_clock

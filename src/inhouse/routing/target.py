@@ -103,14 +103,12 @@ def permit(catalog: Catalog, model: str, caller: Caller, feature: Feature) -> No
 
     """
     _check(model, caller)
-    route = catalog.route(feature, caller.team)
-    if route is not None and route.disabled:
-        catalog.serving(feature, caller.team)
+    catalog.check_enabled(feature, caller.team)
 
 
 def usable(catalog: Catalog, caller: Caller) -> list[str]:
     """Return the model names that the caller may ask for: features that are served, deployments."""
-    features = [each.value for each in Feature if _is_served(catalog, each, caller.team)]
+    features = [each.value for each in Feature if catalog.serves(each, caller.team)]
     return [name for name in [*features, *sorted(catalog.deployments)] if caller.may_use(name)]
 
 
@@ -127,11 +125,6 @@ def _check(model: str, caller: Caller) -> None:
             f" {', '.join(caller.models)}.",
             param="model",
         )
-
-
-def _is_served(catalog: Catalog, feature: Feature, team: str) -> bool:
-    route = catalog.route(feature, team)
-    return route is not None and not route.disabled and bool(route.deployments)
 
 
 def _unknown(catalog: Catalog, model: str, caller: Caller) -> UnknownModelError:

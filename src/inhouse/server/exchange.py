@@ -151,8 +151,8 @@ class Exchange:
         headers.extend(self._dialect.headers)
         headers.append((b"x-request-id", recording.request_id.encode("ascii")))
         headers.append((b"x-inhouse-trace-id", recording.id.encode("ascii")))
-        if recording.deployments:
-            headers.append((b"x-inhouse-deployment", _header_value(recording.deployments[-1])))
+        if recording.deployment:
+            headers.append((b"x-inhouse-deployment", _header_value(recording.deployment)))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Any
 
-from inhouse.core.delta import Answer, Delta, Usage
+from inhouse.core.delta import Answer, Delta, Deltas, Usage
 from inhouse.core.feature import Feature
 from inhouse.core.requests import Caller, CompletionRequest, GenerationRequest, Params
 from inhouse.errors import InvalidValueError, UnknownModelError
@@ -24,7 +24,6 @@ from inhouse.wire.openai.answers import ChatChunks, CompletionChunks, Identity
 from inhouse.wire.openai.embeddings import decode_embedding, embedding_answer, embedding_request
 from inhouse.wire.openai.inbound import ChatBody, CompletionBody
 
-Deltas = AsyncGenerator[Delta]
 Chunks = ChatChunks | CompletionChunks
 
 NOT_TOLD = Delta(finish_reason="stop")
@@ -247,8 +246,7 @@ async def _answer(
 def _identity(exchange: Exchange) -> Identity:
     """Return what the answer says of itself: its model is the deployment that really answered."""
     recording = exchange.recording
-    model = recording.deployments[-1] if recording.deployments else recording.model
-    return Identity(recording.id, int(time.time()), model)
+    return Identity(recording.id, int(time.time()), recording.deployment or recording.model)
 
 
 ENDPOINTS = tuple(

@@ -16,6 +16,7 @@ from inhouse.wire.gitlab.answers import Answering, choices
 from inhouse.wire.gitlab.editing import Choices, Code, Editing, Label, Name, Prompt
 from inhouse.wire.gitlab.model import (
     FLAT,
+    SELF_HOSTED,
     ApiKey,
     Identifier,
     ModelMetadata,
@@ -26,7 +27,6 @@ from inhouse.wire.gitlab.model import (
 Provider = Literal[
     "litellm", "anthropic", "vertex-ai", "codestral", "fireworks_ai", "amazon_q", "gitlab"
 ]
-SELF_HOSTED = "litellm"
 FRESH = ("comment", "empty_function")
 """What editors call places whose code belongs below the line of the cursor."""
 
@@ -108,7 +108,7 @@ def decode_generation(raw: bytes) -> Editing:
     body: CodeBody = decode_json(raw, _decoder)
     version = body.prompt_version or 1
     if body.prompt is None and version != 1:
-        raise _prompt(version)
+        raise _wrong_prompt(version)
     return _editing(body)
 
 
@@ -130,10 +130,8 @@ def code_answer(answering: Answering, answer: Answer, tokens: dict[str, Any] | N
 def _editing(body: CodeBody) -> Editing:
     file = body.current_file
     version = body.prompt_version or 1
-    if body.prompt is not None and version != 1:
-        text = isinstance(body.prompt, str)
-        if text != (version == 2):
-            raise _prompt(version)
+    if body.prompt is not None and version != 1 and isinstance(body.prompt, str) != (version == 2):
+        raise _wrong_prompt(version)
     model = _requested(body)
     return Editing(
         path=editing.file_name(file.file_name, "current_file.file_name"),
@@ -172,7 +170,7 @@ def _requested(body: CodeBody) -> RequestedModel | None:
     )
 
 
-def _prompt(version: int) -> InvalidValueError:
+def _wrong_prompt(version: int) -> InvalidValueError:
     shape = "text" if version == 2 else "a list of messages with 'role' and 'content'"
     return InvalidValueError(
         f"'prompt' is wrong: version {version} of prompts is {shape}.", param="prompt"

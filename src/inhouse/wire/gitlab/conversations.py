@@ -9,14 +9,11 @@ from msgspec import Meta, Struct
 
 from inhouse.core.requests import ChatRequest, Message, Params
 from inhouse.wire.decoding import decode_json
-from inhouse.wire.gitlab.model import ApiKey, Identifier, ModelMetadata, Short
+from inhouse.wire.gitlab.model import SELF_HOSTED, ApiKey, Identifier, ModelMetadata, Short
 
 Name = Annotated[str, Meta(max_length=100)]
 Content = Annotated[str, Meta(max_length=400_000)]
 Stop = Annotated[str, Meta(max_length=225)]
-
-SELF_HOSTED = "litellm"
-"""The provider of a model that the request names itself; any other is a vendor's."""
 
 
 class Turn(Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from inhouse.core.requests import (
 )
 from inhouse.errors import InvalidValueError
 from inhouse.wire.gitlab.languages import language
+from inhouse.wire.gitlab.model import LISTED
 
 NAME = 255
 """Characters of a file's name at most, blanks around it aside."""
@@ -140,7 +141,7 @@ def snippets(named: Iterable[tuple[str, str]]) -> tuple[Snippet, ...]:
 
 def ignored(provider: str | None, name: str | None) -> tuple[str, ...]:
     """Return the remark about a model that a request names and that nobody here can ask."""
-    if not name and provider in {None, "gitlab"}:
+    if not name and provider in {None, LISTED}:
         return ()
     whose = f" of '{provider}'" if provider else ""
     remark = (

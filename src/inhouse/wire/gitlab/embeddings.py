@@ -8,10 +8,10 @@ from msgspec import Struct
 from inhouse.core.requests import EmbeddingRequest, Params
 from inhouse.errors import InvalidValueError
 from inhouse.wire.decoding import decode_json
-from inhouse.wire.gitlab.model import LISTED, ModelMetadata
+from inhouse.wire.gitlab.model import LISTED, SELF_HOSTED, ModelMetadata
 from inhouse.wire.openai.embeddings import Dimensions
 
-PROVIDERS = ("litellm", LISTED)
+PROVIDERS = (SELF_HOSTED, LISTED)
 FAMILY = "embedding"
 """The one family of models that embed."""
 

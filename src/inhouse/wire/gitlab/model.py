@@ -18,6 +18,8 @@ Identifier = Annotated[str, Meta(max_length=1000)]
 NESTED = "model_metadata."
 FLAT = "model_"
 """What stands before the names of the fields: in an object of their own, and in bodies of v2."""
+SELF_HOSTED = "litellm"
+"""What bodies with flat fields call the provider of a model that an administrator hosts."""
 LISTED = "gitlab"
 """The provider of models that are chosen from a list, and not configured in GitLab."""
 

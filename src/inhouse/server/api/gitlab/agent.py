@@ -125,7 +125,7 @@ def _failure(error: UpstreamError) -> Failed:
 
 def _model(exchange: Exchange, target: Target) -> str:
     """Return the name of the model that answered, as its upstream knows it."""
-    name = exchange.recording.deployments[-1]
+    name = exchange.recording.deployment
     return next(each.model for each in target.deployments if each.name == name)
 
 

@@ -52,8 +52,8 @@ async def chat(exchange: Exchange) -> None:
         return
     async with contextlib.aclosing(deltas):
         text = (await joined(deltas)).choices[0].text
-    deployment = recording.deployments[-1] if recording.deployments else ""
-    await exchange.answer(wire.answer(text, body.payload, deployment, int(time.time())))
+    answer = wire.answer(text, body.payload, recording.deployment, int(time.time()))
+    await exchange.answer(answer)
 
 
 ENDPOINTS = (Endpoint(method="POST", path="/v1/chat/{name}", handle=chat, dialect=GITLAB),)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from inhouse.core.catalog import Deployment
 from inhouse.core.feature import Feature
 from inhouse.core.requests import RequestedModel
@@ -11,15 +9,14 @@ from inhouse.errors import InvalidValueError, UnknownModelError
 from inhouse.routing.target import Target
 from inhouse.server.api.gitlab import choosing
 from inhouse.server.api.gitlab.door import Visitor, admit
-from inhouse.server.api.gitlab.refusals import GITLAB, passing_refusal
+from inhouse.server.api.gitlab.refusals import GITLAB_EMBEDDINGS
 from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
 from inhouse.wire.gitlab.embeddings import FAMILY, answer, decode_embeddings, embedding_request
-from inhouse.wire.gitlab.model import requested
+from inhouse.wire.gitlab.model import SELF_HOSTED, requested
 
 PATHS = ("", "/index", "/search")
 """GitLab asks at several paths, depending on what the vectors are for."""
-ENGINE = "litellm"
 
 
 async def embed(exchange: Exchange) -> None:
@@ -32,11 +29,11 @@ async def embed(exchange: Exchange) -> None:
     request = embedding_request(body, recording.request_id)
     found = await exchange.gateway.embedding.embed(request, target, recording)
     provider = body.model_metadata.provider if body.model_metadata is not None else None
-    answered = _answered(target, recording.deployments)
+    answered = _answered(target, recording.deployment)
     await exchange.answer(
         answer(
             found.vectors,
-            engine=provider or ENGINE,
+            engine=provider or SELF_HOSTED,
             name=FAMILY,
             identifier=answered.identifier,
         )
@@ -56,19 +53,18 @@ async def _target(exchange: Exchange, visitor: Visitor, model: RequestedModel | 
         ) from None
 
 
-def _answered(target: Target, tried: tuple[str, ...]) -> Deployment:
+def _answered(target: Target, name: str) -> Deployment:
     """Return the deployment that answered; the first one where none was asked."""
     named = {each.name: each for each in target.deployments}
-    return named[tried[-1]] if tried else target.deployments[0]
+    return named.get(name, target.deployments[0])
 
 
-EMBEDDINGS = msgspec.structs.replace(GITLAB, name="gitlab-embeddings", refusal=passing_refusal)
 ENDPOINTS = tuple(
     Endpoint(
         method="POST",
         path=f"/v1/embeddings/code_embeddings{path}",
         handle=embed,
-        dialect=EMBEDDINGS,
+        dialect=GITLAB_EMBEDDINGS,
     )
     for path in PATHS
 )

@@ -21,7 +21,7 @@ async def ready(exchange: Exchange) -> None:
     reasons = dict(exchange.gateway.not_ready())
     if not _serves(exchange.gateway):
         reasons["routes"] = "nothing serves any of GitLab's features: inhouse routes set --help"
-    if _deaf(exchange.gateway):
+    if _keyless(exchange.gateway):
         reasons["keys"] = "the keys of no GitLab could be read: inhouse doctor --gitlab"
     body = msgspec.json.encode({"reasons": reasons} if reasons else {})
     await exchange.answer(body, status=503 if reasons else 200)
@@ -36,13 +36,13 @@ def _serves(gateway: Gateway) -> bool:
         return True
     catalog = gateway.catalog
     return any(
-        route is not None and not route.disabled and bool(route.deployments)
+        catalog.serves(feature, team)
         for feature in FEATURES.values()
-        for route in (catalog.route(feature, team) for team in ("", *catalog.teams))
+        for team in ("", *catalog.teams)
     )
 
 
-def _deaf(gateway: Gateway) -> bool:
+def _keyless(gateway: Gateway) -> bool:
     """Tell whether every GitLab has been asked for its keys in vain, so that none may ask us."""
     instances = gateway.identity.instances.values()
     return bool(instances) and all(each.trouble and not each.keys for each in instances)

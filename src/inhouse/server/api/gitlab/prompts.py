@@ -17,6 +17,7 @@ from inhouse.errors import (
 )
 from inhouse.features.joined import joined
 from inhouse.prompts import Task, TaskRequest, tasks
+from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
 from inhouse.server.api.gitlab import choosing, door
 from inhouse.server.api.gitlab.door import Visitor
@@ -25,13 +26,12 @@ from inhouse.server.exchange import Exchange
 from inhouse.server.router import Endpoint
 from inhouse.server.streaming import stream
 from inhouse.wire.gitlab import prompts as wire
+from inhouse.wire.gitlab.editing import NAME
 from inhouse.wire.gitlab.model import requested
 from inhouse.wire.gitlab.unframed import KIND, Unframed
 
 CHECK = "model_configuration/check"
 """What an administrator's "Test connection" asks."""
-LONGEST_NAME = 255
-"""Characters of a path or a language, as at GitLab's other doors."""
 SILENT = "The model was asked a short question and answered with nothing."
 
 
@@ -55,8 +55,9 @@ async def _answer(exchange: Exchange, *, version: int) -> None:
     visitor.require(*task.scopes, why=f"Unauthorized to access '{name}'")
     body = wire.decode_prompt(await exchange.body())
     inputs = _inputs(name, task, wire.texts(body.inputs or {}))
-    exchange.recording.stream = bool(body.stream)
-    params = Params(request_id=exchange.recording.request_id, whole=not body.stream)
+    recording = exchange.recording
+    recording.stream = bool(body.stream)
+    params = Params(request_id=recording.request_id, whole=not body.stream)
     model = requested(body.model_metadata)
     request = TaskRequest(task=task, inputs=inputs, params=params)
     if name == CHECK:
@@ -65,16 +66,19 @@ async def _answer(exchange: Exchange, *, version: int) -> None:
         target = await choosing.target(exchange, visitor, model, task.feature)
         deltas = _deltas(exchange, visitor, target, request)
     if body.stream:
-        encoder = Unframed if version == 1 else lambda: wire.Lines(_model(exchange))
+        encoder = Unframed if version == 1 else lambda: wire.Lines(recording.deployment)
         await stream(exchange, deltas, encoder, KIND)
-        return
+    else:
+        await exchange.answer(await _whole(deltas, name, version, recording))
+
+
+async def _whole(deltas: Deltas, name: str, version: int, recording: Recording) -> bytes:
+    """Return the body of an answer in one piece; raises as `_said` where a model is tested."""
     async with contextlib.aclosing(deltas):
         found = await joined(deltas)
-    text = _said(found, _model(exchange)) if name == CHECK else found.choices[0].text
-    if version == 1:
-        await exchange.answer(wire.answer(text))
-    else:
-        await exchange.answer(wire.answer_with_usage(text, _model(exchange), found.usage))
+    model = recording.deployment
+    text = _said(found, model) if name == CHECK else found.choices[0].text
+    return wire.answer(text) if version == 1 else wire.answer_with_usage(text, model, found.usage)
 
 
 async def _unknown(exchange: Exchange, name: str) -> None:
@@ -107,8 +111,8 @@ def _deltas(exchange: Exchange, visitor: Visitor, target: Target, request: TaskR
             completion = CompletionRequest(
                 prefix=inputs["prefix"],
                 suffix=inputs.get("suffix", ""),
-                path=inputs.get("file_name", "")[-LONGEST_NAME:],
-                language=inputs.get("language", "")[:LONGEST_NAME],
+                path=inputs.get("file_name", "")[-NAME:],
+                language=inputs.get("language", "")[:NAME],
                 user=visitor.asks_for(exchange.recording.id),
                 params=params,
             )
@@ -118,8 +122,8 @@ def _deltas(exchange: Exchange, visitor: Visitor, target: Target, request: TaskR
                 instruction=inputs.get("instruction", ""),
                 prefix=inputs["prefix"],
                 suffix=inputs.get("suffix", ""),
-                path=inputs.get("file_name", "")[-LONGEST_NAME:],
-                language=inputs.get("language", "")[:LONGEST_NAME],
+                path=inputs.get("file_name", "")[-NAME:],
+                language=inputs.get("language", "")[:NAME],
                 params=params,
             )
             return gateway.generation.stream(generation, target, exchange.recording)
@@ -147,11 +151,6 @@ def _said(answer: Answer, deployment: str) -> str:
     if not said.strip():
         raise UpstreamError(UpstreamFailure.PROTOCOL, SILENT, deployment=deployment)
     return said
-
-
-def _model(exchange: Exchange) -> str:
-    """Return the name of the deployment that answered."""
-    return exchange.recording.deployments[-1] if exchange.recording.deployments else ""
 
 
 ENDPOINTS = (

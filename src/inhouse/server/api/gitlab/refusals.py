@@ -36,7 +36,7 @@ def refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
         # What an upstream finds wrong is a field of ours, and nothing that the caller sent.
         nowhere = msgspec.structs.replace(found, param=None)
         return 503, _listed(f"{FAILED}: {found.message}", nowhere, trace_id)
-    return _refusal(found, trace_id)
+    return _own_refusal(found, trace_id)
 
 
 def prompt_refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
@@ -65,7 +65,8 @@ async def refuse(exchange: Exchange, error: Exception, status: int, detail: str)
     await exchange.answer(sentence(detail), status=status)
 
 
-def _refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
+def _own_refusal(found: Problem, trace_id: str) -> tuple[int, bytes]:
+    """Return status and body of an error for which no upstream is to blame."""
     match found.status:
         case 401:
             return 401, msgspec.json.encode({"error": found.message})
@@ -99,11 +100,7 @@ def phrase(status: int) -> str:
 GITLAB = Dialect(
     name="gitlab", refusal=refusal, late=None, timed=True, shared=True, headers=_HEADERS
 )
-GITLAB_PROMPTS = Dialect(
-    name="gitlab-prompts",
-    refusal=prompt_refusal,
-    late=None,
-    timed=True,
-    shared=True,
-    headers=_HEADERS,
+GITLAB_PROMPTS = msgspec.structs.replace(GITLAB, name="gitlab-prompts", refusal=prompt_refusal)
+GITLAB_EMBEDDINGS = msgspec.structs.replace(
+    GITLAB, name="gitlab-embeddings", refusal=passing_refusal
 )
