@@ -18,7 +18,11 @@ def model(
     identifier: str = "", family: str = "codestral", endpoint: str = GPU, api_key: str = ""
 ) -> RequestedModel:
     return RequestedModel(
-        family=family, identifier=identifier, endpoint=endpoint, api_key=Secret(api_key)
+        family=family,
+        identifier=identifier,
+        endpoint=endpoint,
+        api_key=Secret(api_key),
+        prefix="model_metadata.",
     )
 
 

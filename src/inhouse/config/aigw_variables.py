@@ -11,11 +11,10 @@ PREFIX = "AIGW_"
 
 
 class Known(Struct, frozen=True):
-    """Variables of one meaning. What is `told` has no equivalent: it is named at the start."""
+    """Variables of one meaning, and what that is here."""
 
     names: tuple[str, ...]
     help: str
-    told: bool = False
 
     def of(self, name: str) -> bool:
         """Tell whether the variable `name` is one of these."""
@@ -87,69 +86,56 @@ TOLD = (
         ),
         "Authentication cannot be switched off. `inhouse doctor --gitlab` finds what is wrong while"
         " it is on.",
-        told=True,
     ),
     Known(
         ("AIGW_CUSTOM_MODELS__DISABLE_STREAMING",),
         "Answers are streamed wherever the caller wants a stream; there is no switch.",
-        told=True,
     ),
     Known(
         ("AIGW_CUSTOM_MODELS__EXTRA_HEADERS",),
         "Set `headers` in the options of a deployment.",
-        told=True,
     ),
     Known(
         ("AIGW_FASTAPI__DOCS_URL", "AIGW_FASTAPI__OPENAPI_URL", "AIGW_FASTAPI__REDOC_URL"),
         "`/api/openapi.json` describes the admin API.",
-        told=True,
     ),
     Known(
         ("AIGW_FASTAPI__TLS__*",),
         "inhouse speaks plain HTTP: put a TLS proxy in front of it.",
-        told=True,
     ),
     Known(
         ("AIGW_MTLS__*",),
         "Set `client_cert_file`, `client_key_file` and `ca_file` in the options of a deployment.",
-        told=True,
     ),
     Known(
         ("AIGW_LOGGING__ENABLE_REQUEST_LOGGING", "AIGW_LOGGING__ENABLE_LITELLM_LOGGING"),
         "The text of requests and answers is never logged; `inhouse traces list` shows the rest.",
-        told=True,
     ),
     Known(
         ("AIGW_DUO_CHAT__MAX_TOKENS",),
         "There is no such limit; a team's or a key's limits count tokens a minute.",
-        told=True,
     ),
     Known(
         ("AIGW_MODEL_SELECTION__*",),
         "`inhouse routes set` decides which deployments serve a feature.",
-        told=True,
     ),
     Known(
         ("AIGW_MODEL_ENGINE_LIMITS",),
         "Set `max_concurrent` of a deployment: a limit that holds.",
-        told=True,
     ),
     Known(
         ("AIGW_LITELLM__MODEL_METADATA_FILE",),
         "`inhouse deployments probe` measures what a model can do.",
-        told=True,
     ),
     Known(
         ("AIGW_BEDROCK_GUARDRAIL_CONFIG", "AIGW_BEDROCK_GUARDRAIL_CONFIG_JSON"),
         "Set `guardrail_id` and `guardrail_version` in the options of a deployment.",
-        told=True,
     ),
-    Known(("AIGW_FEATURE_FLAGS__*",), "There are no feature flags.", told=True),
-    Known(("AIGW_ENVIRONMENT",), "Nothing depends on it.", told=True),
+    Known(("AIGW_FEATURE_FLAGS__*",), "There are no feature flags."),
+    Known(("AIGW_ENVIRONMENT",), "Nothing depends on it."),
     Known(
         ("AIGW_MOCK_MODEL_RESPONSES",),
         "Register a deployment with an identifier such as `scripted/toy`.",
-        told=True,
     ),
     Known(
         (
@@ -159,30 +145,25 @@ TOLD = (
             "AIGW_AUDIT_EVENT__*",
         ),
         "No events are sent to anybody.",
-        told=True,
     ),
-    Known(("AIGW_PROXY_ENDPOINTS__*",), "`/v1/proxy/…` is not served.", told=True),
-    Known(("AIGW_CUSTOMERSDOT__*",), "GitLab's cloud is not asked for quotas.", told=True),
+    Known(("AIGW_PROXY_ENDPOINTS__*",), "`/v1/proxy/…` is not served."),
+    Known(("AIGW_CUSTOMERSDOT__*",), "GitLab's cloud is not asked for quotas."),
     Known(
         ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "BEDROCK_MANTLE_API_KEY"),
         'Keys belong to deployments: write `api_key = "env:NAME"`, with the name of the variable.',
-        told=True,
     ),
     Known(
         ("AWS_BEDROCK_RUNTIME_ENDPOINT",),
         "Set `endpoint` of the deployment at Bedrock.",
-        told=True,
     ),
-    Known(("VERTEXAI_LOCATION",), "Vertex AI's own API is not spoken.", told=True),
+    Known(("VERTEXAI_LOCATION",), "Vertex AI's own API is not spoken."),
     Known(
         ("WEB_CONCURRENCY",),
         "One process serves many requests at once; for more, start more of them on one PostgreSQL.",
-        told=True,
     ),
     Known(
         ("DISABLE_AI_GATEWAY", "ENABLE_DUO_WORKFLOW_SERVICE", "DUO_WORKFLOW_*"),
         "The agent platform (gRPC) is not part of inhouse; the gateway is all that there is.",
-        told=True,
     ),
 )
 """Those that are not; where one is set, the start says what to do instead."""

@@ -54,8 +54,8 @@ class UrlPattern(Struct, frozen=True, kw_only=True):
     def _admits_path(self, endpoint: Endpoint) -> bool:
         if self.steps[-1:] == (ANY,):
             steps = _steps(endpoint.path)
-            most = len(self.steps) - 1
-            return len(steps) >= most and _fits(self.steps[:-1], steps[:most])
+            least = len(self.steps) - 1
+            return len(steps) >= least and _fits(self.steps[:-1], steps[:least])
         steps = _steps(endpoint.root.path)
         return _fits(_unversioned(self.steps), steps)
 

@@ -81,7 +81,7 @@ class RequestedModel(Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     api_key: Secret = field(default_factory=Secret)
     listed: bool = False
-    prefix: str = "model_metadata."
+    prefix: str = ""
 
     def named(self, field: str) -> str:
         """Return a field's name, as the request writes it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder()
 
 
 class OneObject:
@@ -29,7 +29,7 @@ class OneObject:
         start = text.find("{")
         while start >= 0:
             try:
-                _, end = DECODER.raw_decode(text, start)
+                _, end = _DECODER.raw_decode(text, start)
             except (ValueError, RecursionError):
                 start = text.find("{", start + 1)
             else:

@@ -47,7 +47,7 @@ class Section(Protocol):
 
 
 class Identity:
-    """Belongs to one event loop."""
+    """Tells who asks by a token, and issues tokens of our own; belongs to one event loop."""
 
     def __init__(
         self,

@@ -53,7 +53,7 @@ class Written(Protocol):
 
 
 class Instance:
-    """Belongs to one event loop. `name` is its host, with its path where it has one."""
+    """One GitLab; belongs to one event loop. `name` is its host, with its path where it has one."""
 
     def __init__(
         self,

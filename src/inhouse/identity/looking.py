@@ -12,7 +12,7 @@ PATIENCE = 2.0
 
 
 class Look:
-    """Belongs to one event loop."""
+    """Reads anew, never twice at a time nor too soon; belongs to one event loop."""
 
     def __init__(
         self,

@@ -89,7 +89,7 @@ class _Signer(Struct, frozen=True):
 
 
 class Signing:
-    """Belongs to one event loop."""
+    """Issues our tokens, and holds the keys that prove them; belongs to one event loop."""
 
     name = ISSUER
     audience = ISSUER

@@ -49,7 +49,7 @@ class Verified(Struct, frozen=True):
 
 
 class Tokens:
-    """Belongs to one event loop."""
+    """Proves tokens, and remembers those that hold; belongs to one event loop."""
 
     def __init__(
         self,

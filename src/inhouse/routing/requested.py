@@ -39,7 +39,7 @@ PROVIDERS = ("anthropic", "azure", "bedrock", SERVER, "openai")
 URLLESS = "bedrock/"
 """Identifiers of models that have no URL of their own."""
 GENERAL = "general"
-_FIELDS = {"api_key": "api_key", "endpoint": "endpoint"}
+_FIELDS = frozenset({"api_key", "endpoint"})
 """Fields of a deployment that a request has too; all else follows from its identifier."""
 
 
@@ -127,7 +127,8 @@ class Requested:
         try:
             self._check(made)
         except ConfigError as error:
-            param = model.named(_FIELDS.get(error.param or "", "identifier"))
+            field = error.param or ""
+            param = model.named(field if field in _FIELDS else "identifier")
             raise InvalidValueError(f"'{param}' is wrong: {error.message}", param=param) from None
         self._known[made.name] = made
         while len(self._known) > self._most:
@@ -181,9 +182,9 @@ class Requested:
         """Return a name that no registered deployment can have: it holds a slash."""
         key = deployment.api_key.reveal()
         parts = (deployment.identifier, deployment.endpoint, deployment.family, key)
-        told = hashlib.blake2b(msgspec.json.encode(parts), key=self._salt, digest_size=6)
+        mark = hashlib.blake2b(msgspec.json.encode(parts), key=self._salt, digest_size=6)
         place = "" if endpoint is None else f"@{endpoint.place}"
-        return f"{deployment.identifier[:100]}{place}#{told.hexdigest()}"
+        return f"{deployment.identifier[:100]}{place}#{mark.hexdigest()}"
 
 
 def _identified(deployment: Deployment) -> str:

@@ -53,26 +53,32 @@ async def checks(configured: config.Config) -> AsyncGenerator[Check]:
         if not client.api_key:
             yield failed("API key", "There is none to ask with.", NO_KEY)
             return
-        try:
-            listed = await asking.ask("GET", "/api/v1/routes")
-        except GatewayError as error:
-            yield failed("routes", error.message)
-            return
-        if listed.status == 401:
-            unknown = "The gateway does not know it. One that was just made is known within 2 s."
-            yield failed("API key", unknown, OTHER_KEY)
-            return
-        known = routes.read(listed)
-        yield routes.served("routes", listed, known)
-        for team in sorted({each.team for each in configured.gitlab.instances} - {""}):
-            if (missing := await _missing(team, asking)) is not None:
-                yield missing
-        for name, check, feature in _ASKED:
-            found = await _made(name, check, asking)
-            yield routes.helped(_excused(found, configured.gitlab), known, feature)
-        yield await _made("direct access", _direct, asking)
+        async for found in _with_key(configured.gitlab, asking):
+            yield found
     finally:
         await asking.aclose()
+
+
+async def _with_key(section: config.GitLab, asking: Asking) -> AsyncGenerator[Check]:
+    """Look at what only the holder of a key may see, and at each feature."""
+    try:
+        listed = await asking.ask("GET", "/api/v1/routes")
+    except GatewayError as error:
+        yield failed("routes", error.message)
+        return
+    if listed.status == 401:
+        unknown = "The gateway does not know it. One that was just made is known within 2 s."
+        yield failed("API key", unknown, OTHER_KEY)
+        return
+    known = routes.read(listed)
+    yield routes.served("routes", listed, known)
+    for team in sorted({each.team for each in section.instances} - {""}):
+        if (missing := await _missing(team, asking)) is not None:
+            yield missing
+    for name, check, feature in _ASKED:
+        found = await _made(name, check, asking)
+        yield routes.helped(_excused(found, section), known, feature)
+    yield await _made("direct access", _direct, asking)
 
 
 Checking = Callable[[str, Asking], Awaitable[Check]]

@@ -141,12 +141,12 @@ class _Building:
             elif page.moved:
                 self._moved += 1
             else:
-                rows = list(_rows(page))
+                rows = list(_passage_rows(page))
                 self._pages += bool(rows)
                 yield from rows
 
 
-def _rows(page: Page) -> Iterator[tuple[str, ...]]:
+def _passage_rows(page: Page) -> Iterator[tuple[str, ...]]:
     for passage in passages(page.body):
         content = readable(passage.text)
         if _says_something(content):

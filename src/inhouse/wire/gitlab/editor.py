@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from functools import partial
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
@@ -115,30 +116,31 @@ def graphql(raw: bytes, caller: Caller) -> bytes:
 
     """
     asked: GraphQl = decode_json(raw, _GRAPH_QL)
-    variables = asked.variables or {}
-
-    def value(each: Field) -> Any:
-        match each.name:
-            case "id":
-                return f"gid://gitlab/User/{_number(caller)}"
-            case "username" | "name":
-                return caller.name
-            case "featureFlagEnabled":
-                flag: Any = each.arguments.get("name", "")
-                if flag.startswith("$"):
-                    flag = variables.get(flag[1:])
-                return isinstance(flag, str) and flag in FLAGS
-            case "duoChatAvailable":
-                return False
-            case name:
-                return True if name in AVAILABLE else None
-
+    value = partial(_value, caller, asked.variables or {})
     return msgspec.json.encode({"data": answered(selected(asked.query), value)})
 
 
 def user(caller: Caller) -> str:
     """Return an id for a caller that stays the same and fits into a header."""
     return hashlib.sha256(caller.name.encode()).hexdigest()
+
+
+def _value(caller: Caller, variables: dict[str, Any], asked: Field) -> Any:
+    """Return what a field holds, None where it is not known here."""
+    match asked.name:
+        case "id":
+            return f"gid://gitlab/User/{_number(caller)}"
+        case "username" | "name":
+            return caller.name
+        case "featureFlagEnabled":
+            flag: Any = asked.arguments.get("name", "")
+            if flag.startswith("$"):
+                flag = variables.get(flag[1:])
+            return isinstance(flag, str) and flag in FLAGS
+        case "duoChatAvailable":
+            return False
+        case name:
+            return True if name in AVAILABLE else None
 
 
 def _number(caller: Caller) -> int:

@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _LISTS = frozenset({"edges", "errors", "nodes"})
-_OPENING, _CLOSING = "([", ")]"
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 
 class Field(Struct, frozen=True):
@@ -94,10 +94,10 @@ class _Tokens:
     def skip_value(self) -> str:
         """Take a word, or whatever stands between two brackets."""
         first = self.take()
-        depth = int(first in {*_OPENING, "{"})
+        depth = int(first in _OPENING)
         while depth:
             token = self.take()
-            depth += (token in {*_OPENING, "{"}) - (token in {*_CLOSING, "}"})
+            depth += (token in _OPENING) - (token in _CLOSING)
         return first
 
 
@@ -145,7 +145,7 @@ def _arguments(tokens: _Tokens) -> dict[str, str]:
         name = _word(tokens)
         tokens.take(":")
         value = tokens.skip_value()
-        if value not in {*_OPENING, "{"}:
+        if value not in _OPENING:
             found[name] = value.strip('"')
     tokens.take(")")
     return found

@@ -52,7 +52,7 @@ async def _named(
         # Whoever is refused must not have us connect anywhere.
         permit(gateway.catalog, feature.value, caller, feature)
         deployment = await _requested(gateway, model)
-        if feature is not Feature.EMBEDDING and model.family not in gateway.families:
+        if model.family not in gateway.families:
             exchange.recording.warn(
                 f"There is no model family '{model.family}': the model is asked as one of the"
                 f" family '{deployment.family}'."

@@ -36,11 +36,6 @@ class Visitor(Struct, frozen=True, kw_only=True):
     claims: Claims | None = None
     issued_here: bool = False
 
-    @property
-    def scopes(self) -> frozenset[str] | None:
-        """What GitLab's licence allows; None where it has no say."""
-        return None if self.claims is None else frozenset(self.claims.scopes)
-
     def asks_for(self, request: str) -> str:
         """Return who tells this request's completions from those of others.
 
