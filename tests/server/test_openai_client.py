@@ -199,6 +199,15 @@ async def test_generation_by_completions(served: Served, client: AsyncOpenAI) ->
     assert trace.feature == "generation"
 
 
+async def test_a_generation_behind_a_comment_begins_below_it(client: AsyncOpenAI) -> None:
+    asked = {"path": "a.py", "instruction": "Set x to 1."}
+    alone, behind = [
+        await client.completions.create(model="generation", prompt=prompt, extra_body=asked)
+        for prompt in ("y = 2\n", "y = 2\n# Set x.")
+    ]
+    assert behind.choices[0].text == "\n" + alone.choices[0].text
+
+
 async def test_an_upstream_that_says_nothing_is_an_empty_answer(client: AsyncOpenAI) -> None:
     answer = await client.completions.create(model="silent", prompt="x")
     assert answer.choices[0].text == ""

@@ -108,8 +108,8 @@ class CompletionRequest(Struct, frozen=True, kw_only=True):
 class GenerationRequest(Struct, frozen=True, kw_only=True):
     """Write code from an instruction, at the cursor between `prefix` and `suffix`.
 
-    Without an instruction, the code before the cursor says what is wanted. `context` is the best
-    first.
+    Without an instruction, the code before the cursor says what is wanted. `fresh_line` says that
+    the code belongs below the line of the cursor. `context` is the best first.
     """
 
     instruction: str
@@ -117,6 +117,7 @@ class GenerationRequest(Struct, frozen=True, kw_only=True):
     suffix: str = ""
     path: str = ""
     language: str = ""
+    fresh_line: bool = False
     context: tuple[Snippet, ...] = ()
     params: Params = field(default_factory=Params)
 

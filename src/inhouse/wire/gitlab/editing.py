@@ -99,6 +99,7 @@ class Editing(Struct, frozen=True, kw_only=True):
             suffix=self.suffix,
             path=self.path,
             language=self.said_language,
+            fresh_line=self.fresh_line,
             context=self.context,
             params=self._params(request_id),
         )

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from typing import Any
 
-import msgspec
-
 from inhouse.core.delta import Answer, Deltas
 from inhouse.core.feature import Feature
 from inhouse.features.asking import CHARACTERS_PER_TOKEN
-from inhouse.prompts import is_comment
 from inhouse.server.api.gitlab import choosing
 from inhouse.server.api.gitlab.door import Visitor
 from inhouse.server.exchange import Exchange
@@ -37,8 +33,7 @@ async def suggest(
         hole = editing.completion(visitor.asks_for(recording.id), recording.request_id)
         return exchange.gateway.completion.stream(hole, target, recording)
     wanted = editing.generation(recording.request_id)
-    deltas = exchange.gateway.generation.stream(wanted, target, recording)
-    return _below(deltas) if _needs_line(editing) else deltas
+    return exchange.gateway.generation.stream(wanted, target, recording)
 
 
 def answering(exchange: Exchange, feature: Feature, editing: Editing) -> Answering:
@@ -74,27 +69,3 @@ def counted(editing: Editing, answer: Answer) -> dict[str, Any] | None:
 
 def _tokens(size: int) -> int:
     return math.ceil(size / CHARACTERS_PER_TOKEN)
-
-
-def _needs_line(editing: Editing) -> bool:
-    """Tell whether the code must begin on a line of its own: what stands before it is complete."""
-    line = editing.prefix.rpartition("\n")[2]
-    if not line.strip():
-        return False
-    return editing.fresh_line or is_comment(line, editing.path, editing.said_language)
-
-
-async def _below(deltas: Deltas) -> Deltas:
-    """Yield the deltas, with a line end before the first text of each choice that begins without.
-
-    Models of conversations begin with the code itself, and a comment would swallow it.
-    """
-    begun: set[int] = set()
-    async with contextlib.aclosing(deltas):
-        async for delta in deltas:
-            if delta.text and delta.index not in begun:
-                begun.add(delta.index)
-                if not delta.text.startswith(("\n", "\r\n")):
-                    yield msgspec.structs.replace(delta, text="\n" + delta.text)
-                    continue
-            yield delta
