@@ -1,4 +1,4 @@
-"""What all endpoints for code do: ask the feature, say who answers, send whole or in pieces."""
+"""What all endpoints for code do: ask the feature, say who answers, count what it took."""
 
 from __future__ import annotations
 
