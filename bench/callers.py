@@ -6,19 +6,18 @@ import asyncio
 import json
 import random
 import time
-from typing import Any
 
 from msgspec import Struct
 
+from doors import DOORS, Door, Judged
 from inhouse.core.deadlines import Deadlines
 from inhouse.errors import UpstreamError
-from inhouse.transport import Response, Transport, header_block
+from inhouse.transport import Transport, header_block
+from instance import Instance
 
 CALLERS = 24
 THINKING = 0.1
 """Seconds that a caller thinks at most before the next request."""
-STREAMED = 0.5
-"""Share of answers that are asked for as streams."""
 LEAVING = 0.1
 """Share of requests on which the caller hangs up."""
 PATIENCE = 0.01
@@ -27,20 +26,12 @@ ENDLESS = Deadlines(connect=60, first_token=300, between_tokens=300, total=600)
 """The gateway's deadlines are the ones that are looked at."""
 LARGEST = 1 << 24
 
-_HOLE: dict[str, Any] = {"prompt": "def area(width, height):\n    return ", "suffix": "\n"}
-_SAID: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
-QUESTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("completion", "/v1/completions", {"model": "completion", **_HOLE}),
-    ("generation", "/v1/completions", {"model": "generation", "instruction": "add", **_HOLE}),
-    ("chat", "/v1/chat/completions", {"model": "chat", **_SAID}),
-)
-
 
 class Ended(Struct, frozen=True):
-    """How one request ended for its caller: ``ok``, ``error``, ``left`` or ``broken``."""
+    """How one request ended for its caller: as `Judged` says, ``cut``, or ``left``."""
 
     request_id: str
-    feature: str
+    door: Door
     how: str
     seconds: float
     what: str = ""
@@ -49,13 +40,14 @@ class Ended(Struct, frozen=True):
 class Callers:
     """Ask for as long as they are left to."""
 
-    def __init__(self, url: str, key: str, seed: int) -> None:
-        """Know the gateway."""
+    def __init__(self, url: str, key: str, gitlab: Instance, seed: int) -> None:
+        """Know the gateway; at GitLab's doors `gitlab` asks, at all others the key's holder."""
         self.ended: list[Ended] = []
         self.running: dict[str, float] = {}
         """When each request began that has not ended."""
         self._url = url
         self._key = key
+        self._gitlab = gitlab
         self._order = random.Random(seed)  # noqa: S311 - no secret
         self._transport = Transport()
         self._asked = 0
@@ -74,63 +66,47 @@ class Callers:
 
     async def _caller(self) -> None:
         while self._open:
-            feature, path, body = self._order.choice(QUESTIONS)
-            stream = self._order.random() < STREAMED
-            leaves = self._order.random() < LEAVING
-            await self._one(feature, path, {**body, "max_tokens": 8, "stream": stream}, leaves)
+            door = self._order.choice(DOORS)
+            await self._one(door, leaves=self._order.random() < LEAVING)
             await asyncio.sleep(self._order.random() * THINKING)
 
-    async def _one(self, feature: str, path: str, body: dict[str, Any], leaves: bool) -> None:
+    async def _one(self, door: Door, *, leaves: bool) -> None:
         self._asked += 1
         request_id = f"soak-{self._asked}"
         began = self.running[request_id] = time.monotonic()
         try:
             if leaves:
                 async with asyncio.timeout(self._order.random() * PATIENCE):
-                    how, what = await self._answer(path, body, request_id)
+                    how, what = await self._answer(door, request_id)
             else:
-                how, what = await self._answer(path, body, request_id)
+                how, what = await self._answer(door, request_id)
         except TimeoutError:
-            how, what = "left", ""
+            how, what = Judged("left")
         except UpstreamError as error:
-            how, what = "broken", error.message
+            how, what = Judged("broken", f"{door.path}: {error.message}")
         del self.running[request_id]
         seconds = time.monotonic() - began
-        self.ended.append(Ended(request_id, feature, how, seconds, what))
+        self.ended.append(Ended(request_id, door, how, seconds, what))
 
-    async def _answer(self, path: str, body: dict[str, Any], request_id: str) -> tuple[str, str]:
-        headers = header_block(
-            {
-                "authorization": f"Bearer {self._key}",
-                "content-type": "application/json",
-                "x-request-id": request_id,
-                # Another user each time, so that no completion supersedes another.
-                "x-inhouse-user": request_id,
-            }
-        )
+    async def _answer(self, door: Door, request_id: str) -> Judged:
+        headers = header_block(self._headers(door, request_id))
+        body = json.dumps(door.body).encode()
         response = await self._transport.request(
-            "POST", self._url + path, headers, json.dumps(body).encode(), deadlines=ENDLESS
+            "POST", self._url + door.path, headers, body, deadlines=ENDLESS
         )
         try:
-            return _judged(response, await response.read(LARGEST), stream=body["stream"])
+            return door.judged(response.status, await response.read(LARGEST))
+        except UpstreamError:
+            if door.cut and response.status == 200:
+                return Judged("cut")
+            raise
         finally:
             response.abort()
 
-
-def _judged(response: Response, body: bytes, *, stream: bool) -> tuple[str, str]:
-    """Return how an answer ended; it is broken where it says neither that it is whole nor why."""
-    try:
-        if not (stream and response.status == 200):
-            said = json.loads(body)
-            if response.status == 200:
-                return ("ok", "") if said["choices"][0]["finish_reason"] else ("broken", str(said))
-            return "error", said["error"]["code"]
-        *events, end = body.decode().split("\n\n")
-        datas = [each.removeprefix("data: ") for each in events]
-        failed = [each for each in datas if each.startswith('{"error"')]
-        if failed:
-            return "error", json.loads(failed[0])["error"]["code"]
-        whole = not end and datas[-1] == "[DONE]" and '"finish_reason":"' in body.decode()
-        return ("ok", "") if whole else ("broken", f"a stream without an end: {body[-200:]!r}")
-    except (ValueError, KeyError, IndexError, TypeError):
-        return "broken", f"status {response.status}: {body[:200]!r}"
+    def _headers(self, door: Door, request_id: str) -> dict[str, str]:
+        # Another user each time, so that no completion supersedes another.
+        said = {"content-type": "application/json", "x-request-id": request_id}
+        if door.gitlab:
+            user = {"x-gitlab-global-user-id": request_id, **self._gitlab.headers}
+            return {"authorization": f"Bearer {self._gitlab.token}", **user, **said}
+        return {"authorization": f"Bearer {self._key}", "x-inhouse-user": request_id, **said}

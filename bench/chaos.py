@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator
 
 from tests.fakes import faults
 from tests.fakes.faults import Fault, FaultProxy
+from tests.fakes.http import Exchange, Handler
 from tests.fakes.openai import LLAMA, VLLM, FakeOpenAI
 
 UPSTREAMS = {"first": VLLM, "second": LLAMA, "third": VLLM}
 WELL = (1.0, 4.0)
 ILL = (0.5, 3.0)
 """Seconds that an upstream is well or ill, at least and at most."""
+TOKENS = 8
+"""Of an answer at most: GitLab's requests name no limit, and some of ours are thousands."""
+_GRAMMAR = b"Final Answer:"
+"""What only the prompt of a conversation with tools speaks of."""
 
 _REFUSAL = (
     b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: 33\r\n\r\n"
@@ -41,6 +47,8 @@ class Chaos:
         """Start nothing yet."""
         self.upstreams = {name: FakeOpenAI(dialect) for name, dialect in UPSTREAMS.items()}
         self.proxies: dict[str, FaultProxy] = {}
+        for upstream in self.upstreams.values():
+            upstream.handler = _brief(upstream)
         self.illnesses: Counter[str] = Counter()
         self._seed = seed
 
@@ -78,3 +86,24 @@ class Chaos:
             await proxy.up()
             # What a fake remembers of five minutes is a lot.
             self.upstreams[name].requests.clear()
+
+
+def _brief(upstream: FakeOpenAI) -> Handler:
+    """Return a handler that answers in few tokens, and in a conversation's grammar where asked."""
+    at_length = upstream.handler
+    words = [f" w{number}" for number in range(TOKENS)]
+    usage = {"prompt_tokens": TOKENS, "completion_tokens": TOKENS}
+    in_grammar = upstream.saying([["Thought: easy.\nFinal Answer:", *words]], "stop", usage)
+
+    async def answer(exchange: Exchange) -> None:
+        request = exchange.request
+        if _GRAMMAR in request.body:
+            await in_grammar(exchange)
+            return
+        if request.body:
+            asked = request.json
+            asked["max_tokens"] = min(asked.get("max_tokens") or TOKENS, TOKENS)
+            exchange.request = request._replace(body=json.dumps(asked).encode())
+        await at_length(exchange)
+
+    return answer

@@ -10,6 +10,7 @@ KEY = "ihk_" + "bench-key-that-guards-nothing".ljust(43, "0")
 
 CHAT = "/v1/chat/completions"
 TEXT = "/v1/completions"
+GITLAB = "/v2/code/completions"
 
 CODE = "def add(a, b):\n    return a + b\n"
 SMALL = 70
@@ -24,6 +25,8 @@ class Load(NamedTuple):
     `connections` are always busy, as far as the server lets them. `seconds` is how long it takes.
     `whole` tells the gateway that this upstream notices hang-ups without streaming, as vLLM does
     and the fake one too: answers that nobody streams are then asked for in one piece.
+    `beside` names the load that asks for the same at another door. GitLab's requests name no model:
+    there the route of completions leads to `model`.
     """
 
     name: str
@@ -36,16 +39,21 @@ class Load(NamedTuple):
     repetitions_of_code: int = SMALL
     family: str = "general"
     seconds: float = 3.0
+    beside: str = ""
 
     @property
     def body(self) -> bytes:
         """The request that every connection sends."""
         code = CODE * self.repetitions_of_code
+        above, below = code + "def subtract(a, b):\n    ", "\n\n\n" + CODE
+        if self.path == GITLAB:
+            file = {"content_above_cursor": above, "content_below_cursor": below}
+            return json.dumps({"current_file": {"file_name": "sums.py", **file}}).encode()
         asked: dict[str, Any] = {"model": self.model}
         if self.path == CHAT:
             asked["messages"] = [{"role": "user", "content": code}]
         else:
-            asked |= {"prompt": code + "def subtract(a, b):\n    ", "suffix": "\n\n\n" + CODE}
+            asked |= {"prompt": above, "suffix": below}
         return json.dumps(
             asked | {"max_tokens": 64, "temperature": 0.2, "stream": self.stream}
         ).encode()
@@ -90,6 +98,16 @@ LOADS = (
         "codestral-t64",
         32,
         family="codestral",
+    ),
+    # Right behind what it is compared with, so that both meet with the same disturbances.
+    Load(
+        "GitLab completion c32",
+        "completion by GitLab, 32 connections",
+        GITLAB,
+        "codestral-t64",
+        32,
+        family="codestral",
+        beside="completion c32",
     ),
     Load(
         "chat paced",

@@ -115,6 +115,8 @@ def measure(
             for load in loads:
                 note(f"repetition {repetition + 1} of {repetitions}: {load.title}")
                 for each in live:
+                    if not each.stack.answers(load):
+                        continue
                     run = run_load(each, load, tools, shorter)
                     found[each.stack.name].runs.setdefault(load.name, []).append(run)
             for each in live:
@@ -175,7 +177,8 @@ def _loadgen(
     command = pinned(
         TOOL_CORE,
         [
-            *(tools.loadgen, "-p", str(stack.port), "-u", load.path, "-b", body, "-k", KEY),
+            *(tools.loadgen, "-p", str(stack.port), "-u", load.path, "-b", body),
+            *stack.credentials(load),
             *("-c", str(connections), "-d", str(seconds), "-w", "0"),
             *(["-s"] if load.stream else []),
         ],

@@ -86,6 +86,7 @@ def markdown(measured: Sequence[Measured], conditions: dict[str, str]) -> str:
             ),
             [row for load in streams for row in _stream_rows(load, found)],
         ),
+        *_doors(found),
         "### Start and memory",
         table(
             (
@@ -150,6 +151,23 @@ def _stream_rows(load: Load, found: dict[str, dict[str, Figure]]) -> list[tuple[
     ]
 
 
+def _doors(found: dict[str, dict[str, Figure]]) -> list[str]:
+    """Return the table of loads that ask for the same as another, where both were measured."""
+    rows = [
+        (
+            load.title,
+            stack,
+            load.beside,
+            f"{loads[load.name].cpu_us / loads[load.beside].cpu_us:.2f}",
+        )
+        for load in LOADS
+        for stack, loads in found.items()
+        if load.beside and {load.name, load.beside} <= loads.keys()
+    ]
+    head = ("load", "stack", "the same as", "times its CPU")
+    return ["### The same at another door", table(head, rows)] if rows else []
+
+
 def _start_row(each: Measured) -> tuple[str, ...]:
     # The first one makes the store and its tables.
     first, *later = (start.seconds for start in each.starts)
@@ -174,12 +192,12 @@ def _hang_up_row(each: Measured) -> tuple[str, ...]:
 
 
 def _stacks(load: Load, found: dict[str, dict[str, Figure]]) -> list[tuple[str, Figure]]:
-    return [(stack, loads[load.name]) for stack, loads in found.items()]
+    return [(stack, loads[load.name]) for stack, loads in found.items() if load.name in loads]
 
 
 def _ratio(each: Figure, found: dict[str, dict[str, Figure]], load: Load) -> str:
-    reference = found.get("reference")
-    return f"{each.cpu_us / reference[load.name].cpu_us:.2f}" if reference else NOTHING
+    reference = found.get("reference", {}).get(load.name)
+    return f"{each.cpu_us / reference.cpu_us:.2f}" if reference else NOTHING
 
 
 def _ms(us: float | None) -> str:

@@ -11,14 +11,13 @@ import argparse
 import asyncio
 import contextlib
 import os
-import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.request import urlopen
@@ -27,7 +26,9 @@ import uvloop
 
 from callers import Callers, Ended
 from chaos import Chaos
+from instance import Instance
 from processes import free_port, resident_bytes, wait_for_port
+from traces import lost, traced
 
 KEY = "ihk_soak_0123456789abcdef"
 TOTALS = {"completion": 2.0, "generation": 3.0, "chat": 4.0}
@@ -40,6 +41,7 @@ GROWTH = 24 * 2**20
 """Bytes that memory may grow by between the first third of a run and the last."""
 MIB = 2**20
 LOG = "gateway.log"
+STORE = "soak.db"
 
 CONFIGURATION = """
 [server]
@@ -47,7 +49,7 @@ port = {port}
 [metrics]
 port = {metrics}
 [store]
-url = "sqlite:///soak.db"
+url = "sqlite:///{store}"
 [log]
 level = "error"
 [settings]
@@ -57,6 +59,7 @@ completion_superseding = false
 name = "soak"
 role = "developer"
 key = "{key}"
+{gitlab}
 """
 
 
@@ -130,14 +133,14 @@ def main() -> int:
 
 
 async def _soak(folder: Path, asked: argparse.Namespace) -> list[str]:
-    chaos = Chaos(asked.seed)
+    chaos, gitlab = Chaos(asked.seed), Instance()
     async with chaos.running():
         port, metrics = free_port(), free_port()
-        (folder / "inhouse.toml").write_text(_configuration(chaos, port, metrics))
+        (folder / "inhouse.toml").write_text(_configuration(chaos, gitlab, port, metrics))
         with _gateway(folder) as process:
             await asyncio.to_thread(wait_for_port, port)
             watched = Watched(process.pid, metrics)
-            callers = Callers(f"http://127.0.0.1:{port}", KEY, asked.seed)
+            callers = Callers(f"http://127.0.0.1:{port}", KEY, gitlab, asked.seed)
             asking = asyncio.create_task(callers.ask())
             watching = asyncio.create_task(watched.watch())
             await chaos.rage(asked.seconds)
@@ -152,7 +155,7 @@ async def _soak(folder: Path, asked: argparse.Namespace) -> list[str]:
         return _judged(chaos, callers, watched, folder, recovered, last, values, asked.tolerance)
 
 
-def _configuration(chaos: Chaos, port: int, metrics: int) -> str:
+def _configuration(chaos: Chaos, gitlab: Instance, port: int, metrics: int) -> str:
     settings = "\n".join(
         f"{feature}_{name} = {value}"
         for feature, total in TOTALS.items()
@@ -163,7 +166,16 @@ def _configuration(chaos: Chaos, port: int, metrics: int) -> str:
             "total_timeout": total,
         }.items()
     )
-    parts = [CONFIGURATION.format(port=port, metrics=metrics, key=KEY, settings=settings)]
+    parts = [
+        CONFIGURATION.format(
+            store=STORE,
+            port=port,
+            metrics=metrics,
+            key=KEY,
+            settings=settings,
+            gitlab=gitlab.configuration,
+        )
+    ]
     parts += [
         f'[[deployments]]\nname = "{name}"\nfamily = "qwen-coder"\n'
         f'identifier = "custom_openai/tiny-coder"\nendpoint = "{proxy.endpoint}"\n'
@@ -225,16 +237,19 @@ def _judged(
 ) -> list[str]:
     """Print the table; return what is wrong."""
     rested = Counter(name for each in watched.samples for name in each.resting)
-    late = [each for each in callers.ended if each.seconds > TOTALS[each.feature] + tolerance]
+    late = [each for each in callers.ended if each.seconds > TOTALS[each.door.feature] + tolerance]
     broken = [each for each in callers.ended if each.how == "broken"]
-    lost = _lost(callers.ended, folder)
+    traces = traced(folder / STORE)
+    recorded = sum(map(len, traces.values()))
+    differing = lost(callers.ended, traces)
     counted = sum(
         value for name, value in values.items() if name.startswith("inhouse_requests_total{")
     )
     first, final = _thirds(watched.samples)
     table = {
         "requests": len(callers.ended),
-        "ended": dict(sorted(Counter(each.how for each in callers.ended).items())),
+        "ended": _ends(callers.ended),
+        "of them at GitLab's doors": _ends(each for each in callers.ended if each.door.gitlab),
         "errors": dict(Counter(each.what for each in callers.ended if each.how == "error")),
         "slowest, s": _slowest(callers.ended),
         "illnesses": sum(chaos.illnesses.values()),
@@ -257,10 +272,8 @@ def _judged(
         ),
         f"{len(broken)} answers are neither whole nor an error: {broken[:3]}": not broken,
         f"{len(late)} answers came behind their deadline: {late[:3]}": not late,
-        f"traces and requests differ: {lost}": not lost,
-        f"{counted:.0f} requests are counted, {_traces(folder).total()} have a trace": (
-            counted == _traces(folder).total()
-        ),
+        f"traces and requests differ: {differing}": not differing,
+        f"{counted:.0f} requests are counted, {recorded} have a trace": counted == recorded,
         f"no circuit ever opened, in {sum(chaos.illnesses.values())} illnesses": bool(rested),
         f"circuits did not close again within {RECOVERY:g} s: {sorted(last.resting)}": recovered,
         f"{last.running} requests still run at the gateway": last.running == 0,
@@ -272,27 +285,13 @@ def _judged(
     return [what for what, kept in checks.items() if not kept]
 
 
-def _lost(ended: list[Ended], folder: Path) -> str:
-    """Return how traces contradict what callers saw; nothing where they do not."""
-    traces = _traces(folder)
-    doubled = [name for name, count in traces.items() if count > 1]
-    unknown = traces.keys() - {each.request_id for each in ended}
-    # Who leaves at once may be gone before the gateway has read the request.
-    missing = [
-        each.request_id for each in ended if each.how != "left" and each.request_id not in traces
-    ]
-    found = {"twice": doubled, "unknown": sorted(unknown), "missing": missing}
-    return ", ".join(f"{len(names)} {what}: {names[:3]}" for what, names in found.items() if names)
-
-
-def _traces(folder: Path) -> Counter[str]:
-    with contextlib.closing(sqlite3.connect(folder / "soak.db")) as store:
-        return Counter(name for (name,) in store.execute("SELECT request_id FROM traces"))
+def _ends(ended: Iterable[Ended]) -> dict[str, int]:
+    return dict(sorted(Counter(each.how for each in ended).items()))
 
 
 def _slowest(ended: list[Ended]) -> dict[str, float]:
     return {
-        feature: round(max((e.seconds for e in ended if e.feature == feature), default=0.0), 2)
+        feature: round(max((e.seconds for e in ended if e.door.feature == feature), default=0.0), 2)
         for feature in TOTALS
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from loads import CANCELLATIONS, KEY, LOADS
+from instance import Instance
+from loads import CANCELLATIONS, GITLAB, KEY, LOADS, Load
 from processes import free_port
 
 HERE = Path(__file__).resolve().parent
@@ -22,7 +24,7 @@ SBIN = ("/usr/sbin", "/usr/local/sbin")
 class Stack(NamedTuple):
     """A server to measure; `version` is for the report.
 
-    `folder` is its own: what it writes stays there.
+    `folder` is its own: what it writes stays there. `gitlab` may ask it, None where no GitLab may.
     """
 
     name: str
@@ -31,6 +33,18 @@ class Stack(NamedTuple):
     port: int
     folder: Path
     metrics_port: int = 0
+    gitlab: Instance | None = None
+
+    def answers(self, load: Load) -> bool:
+        """Return whether it has the door that the load asks at."""
+        return load.path != GITLAB or self.gitlab is not None
+
+    def credentials(self, load: Load) -> list[str]:
+        """Return what loadgen says of who asks."""
+        if self.gitlab is None or load.path != GITLAB:
+            return ["-k", KEY]
+        said = [f"{name}: {value}" for name, value in self.gitlab.headers.items()]
+        return ["-k", self.gitlab.token, *(word for line in said for word in ("-H", line))]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -57,7 +71,7 @@ def stacks(folder: Path, upstream_port: int, only: Sequence[str] = ()) -> list[S
 
 def _inhouse(folder: Path, upstream_port: int) -> Stack:
     port, metrics_port = free_port(), free_port()
-    config = folder / "inhouse.toml"
+    config, gitlab = folder / "inhouse.toml", Instance()
     # One deployment for each model that a load asks for: the fake upstream is steered by its name.
     models = {each.model: each for each in (*LOADS, *CANCELLATIONS)}
     deployments = "".join(
@@ -67,9 +81,11 @@ def _inhouse(folder: Path, upstream_port: int) -> Stack:
         f"options.whole_answers = {str(asked.whole).lower()}\n\n"
         for model, asked in models.items()
     )
+    routed = json.dumps([load.model for load in LOADS if load.path == GITLAB])
     config.write_text(
         f'[server]\nport = {port}\n\n[metrics]\nport = {metrics_port}\n\n[log]\nformat = "json"\n\n'
         f'[store]\nurl = "sqlite:///inhouse.db"\n\n{deployments}'
+        f'[[routes]]\nfeature = "completion"\ndeployments = {routed}\n\n{gitlab.configuration}\n'
         f'[[keys]]\nname = "bench"\nrole = "developer"\nkey = "{KEY}"\n'
     )
     return Stack(
@@ -82,6 +98,7 @@ def _inhouse(folder: Path, upstream_port: int) -> Stack:
         port=port,
         folder=folder,
         metrics_port=metrics_port,
+        gitlab=gitlab,
     )
 
 

@@ -24,3 +24,4 @@ def test_nothing_is_lost_in_a_few_seconds_of_chaos() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr[-4000:]
     assert "| illnesses |" in done.stdout
+    assert "| of them at GitLab's doors | {" in done.stdout
