@@ -97,10 +97,10 @@ class Gateway:
         self.requested = Requested(
             Allowed(config.gitlab.allowed_endpoints),
             families,
+            singles=Singles(self.provider),
             check=lambda deployment: self.provider(deployment).check(deployment),
             changed=self._admit,
         )
-        self.singles = Singles(self.provider)
         self._recovery = Recovery(
             self.provider,
             self.standings,

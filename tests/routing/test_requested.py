@@ -4,11 +4,13 @@ import pytest
 
 from inhouse.core.allowing import Allowed
 from inhouse.core.catalog import Catalog, Deployment
+from inhouse.core.ports import Provider
 from inhouse.core.requests import RequestedModel
 from inhouse.core.secret import Secret
-from inhouse.errors import ConfigError, InvalidValueError
+from inhouse.errors import ConfigError, InvalidValueError, NotFoundError
 from inhouse.families import load
 from inhouse.routing.requested import Requested, identified, registered, told
+from inhouse.routing.single import Singles
 
 GPU = "http://gpu:8000/v1"
 FAMILIES = load(None)
@@ -48,10 +50,14 @@ class Made:
         self.requested = Requested(
             Allowed(allowed or ["http://gpu:8000"]),
             FAMILIES,
+            singles=Singles(self.provider),
             check=self.check,
             changed=self.change,
             most=most,
         )
+
+    def provider(self, _: Deployment) -> Provider:
+        raise NotFoundError("No deployment here is asked for its models.")
 
     def check(self, _: Deployment) -> None:
         if self.fault is not None:

@@ -16,6 +16,7 @@ from inhouse.core.naming import did_you_mean, identifier_fault
 from inhouse.core.requests import RequestedModel
 from inhouse.errors import ConfigError, InvalidValueError
 from inhouse.families import Families
+from inhouse.routing.single import Singles
 
 MOST = 256
 """Models that are remembered; the one that was not asked for longest is forgotten first."""
@@ -93,6 +94,7 @@ class Requested:
         allowed: Allowed,
         families: Families,
         *,
+        singles: Singles,
         check: Callable[[Deployment], None],
         changed: Callable[[], None],
         most: int = MOST,
@@ -100,6 +102,7 @@ class Requested:
         """`check` raises `ConfigError` for one that cannot work; `changed` hears of a new one."""
         self._allowed = allowed
         self._families = families
+        self._singles = singles
         self._check = check
         self._changed = changed
         self._most = most
@@ -111,6 +114,20 @@ class Requested:
     def known(self) -> Mapping[str, Deployment]:
         """Those that are remembered, by name."""
         return self._known
+
+    async def find(self, model: RequestedModel) -> Deployment:
+        """Return the deployment that a request names; without an identifier, of the only model.
+
+        Where there are several, or nobody tells, the model has its family's name. Raises as
+        `deployment`.
+        """
+        deployment = self.deployment(model)
+        if model.identifier:
+            return deployment
+        single = await self._singles.name(deployment)
+        if not single:
+            return deployment
+        return self.deployment(msgspec.structs.replace(model, identifier=f"{SERVER}/{single}"))
 
     def deployment(self, model: RequestedModel) -> Deployment:
         """Return the deployment that a request names, and remember it.

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from inhouse.core.catalog import Deployment
 from inhouse.core.feature import Feature
 from inhouse.core.requests import RequestedModel
-from inhouse.gateway import Gateway
-from inhouse.routing.requested import SERVER, registered, told
+from inhouse.routing.requested import registered, told
 from inhouse.routing.target import Target, named, permit, resolve
 from inhouse.server.api.gitlab.door import Visitor
 from inhouse.server.exchange import Exchange
@@ -51,7 +47,7 @@ async def _named(
     if gateway.config.gitlab.models == "request" and not model.listed:
         # Whoever is refused must not have us connect anywhere.
         permit(gateway.catalog, feature.value, caller, feature)
-        deployment = await _requested(gateway, model)
+        deployment = await gateway.requested.find(model)
         if model.family not in gateway.families:
             exchange.recording.warn(
                 f"There is no model family '{model.family}': the model is asked as one of the"
@@ -63,16 +59,3 @@ async def _named(
             return None
         deployment = known
     return named(gateway.catalog, deployment, caller, feature, exchange.deadlines())
-
-
-async def _requested(gateway: Gateway, model: RequestedModel) -> Deployment:
-    """Return the deployment of a model that only the request knows."""
-    deployment = gateway.requested.deployment(model)
-    if model.identifier:
-        return deployment
-    single = await gateway.singles.name(deployment)
-    if not single:
-        return deployment
-    return gateway.requested.deployment(
-        msgspec.structs.replace(model, identifier=f"{SERVER}/{single}")
-    )
