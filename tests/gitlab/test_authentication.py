@@ -5,11 +5,14 @@ Headers and claims are tried in ``authentication.json``.
 
 import asyncio
 import contextlib
+import hashlib
 import json
 from pathlib import Path
 
 import jwt
+import msgspec
 import pytest
+from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -354,6 +357,30 @@ async def test_a_gitlab_of_its_own_authority(tmp_path: Path) -> None:
     gitlab = FakeGitLab(tls=authority.server())
     async with gitlab_serving(tmp_path, "", gitlab, ca_file='"ca.pem"') as (served, _):
         assert (await mint(served, gitlab.headers())).status == 200
+
+
+def hashed(authority: Authority, folder: Path) -> str:
+    """Return a folder that holds the authority under the name by which OpenSSL looks for it."""
+    certificate = x509.load_pem_x509_certificate(Path(authority.ca_file).read_bytes())
+    # Names are compared in small letters, and hashed without the sequence around their parts.
+    subject = [
+        x509.NameAttribute(part.oid, str(part.value).lower()) for part in certificate.subject
+    ]
+    parts = b"".join(x509.Name([part]).public_bytes()[2:] for part in subject)
+    name = int.from_bytes(hashlib.sha1(parts, usedforsecurity=False).digest()[:4], "little")
+    folder.mkdir()
+    authority.write_ca(folder / f"{name:08x}.0")
+    return str(folder)
+
+
+async def test_a_gitlab_of_an_authority_in_a_folder(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    folder = hashed(authority, tmp_path / "authorities")
+    async with FakeGitLab(tls=authority.server()) as gitlab:
+        configured = configuration(tmp_path, gitlab.toml())
+        trusting = msgspec.structs.replace(configured, authorities=(folder,))
+        async with serving(trusting) as served:
+            assert (await mint(served, gitlab.headers())).status == 200
 
 
 async def test_a_gitlab_of_a_foreign_authority_is_not_believed(

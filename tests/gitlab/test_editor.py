@@ -162,16 +162,45 @@ async def test_a_generation(tmp_path: Path) -> None:
         assert trace.feature == "generation"
 
 
-@pytest.mark.parametrize("understands", [True, False])
+@pytest.mark.parametrize(
+    ("said", "understands"), [("true", True), (" TRUE ", True), ("false", False), (None, False)]
+)
 async def test_a_stream_has_events_where_they_are_understood(
-    tmp_path: Path, understands: bool
+    tmp_path: Path, said: str | None, understands: bool
 ) -> None:
-    headers = {"X-Supports-Sse-Streaming": "true"} if understands else {}
+    headers = {} if said is None else {"X-Supports-Sse-Streaming": said}
     async with editing(tmp_path) as served:
         answer = await suggested(served, headers, intent="generation", stream=True)
         assert (answer.headers.get("X-Streaming-Format") == "sse") is understands
         assert answer.body.startswith(b"event: stream_start\r\n") is understands
         assert b"def f():" in answer.body
+
+
+async def test_who_understands_events_gets_none_without_a_stream(tmp_path: Path) -> None:
+    async with editing(tmp_path) as served:
+        answer = await suggested(served, {"X-Supports-Sse-Streaming": "true"})
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.json["choices"][0]["text"] == "return 1"
+
+
+async def test_the_extension_s_own_token_goes_before_another(tmp_path: Path) -> None:
+    async with editing(tmp_path) as served:
+        shown = {"PRIVATE-TOKEN": DEVELOPER, "Authorization": f"Bearer {AUDITOR}"}
+        answer = await served.ask("GET", PATHS[0][1], key=None, headers=shown)
+        assert answer.json["name"] == "ada"
+
+
+async def test_users_are_told_apart(tmp_path: Path) -> None:
+    path = "/api/v4/code_suggestions/connection_details"
+    async with editing(tmp_path) as served:
+        one, other = [await served.ask("GET", PATHS[0][1], key=key) for key in (DEVELOPER, AUDITOR)]
+        here, there = [
+            await served.ask("POST", path, key=key, headers={"Host": host})
+            for key, host in ((DEVELOPER, "one.example"), (AUDITOR, "other.example"))
+        ]
+        assert one.json["user_id"] != other.json["user_id"]
+        assert here.json["global_user_id"] != there.json["global_user_id"]
+        assert here.json["instance_id"] != there.json["instance_id"]
 
 
 async def test_a_malformed_request_is_told_in_gitlabs_shape(tmp_path: Path) -> None:
@@ -202,8 +231,11 @@ async def test_direct_access_leads_to_completions(tmp_path: Path) -> None:
             "POST", "/v2/completions", key=None, headers=headers, content=body
         )
         assert answer.json["choices"][0]["text"] == "return 1"
-        trace, _ = await served.traces()
-        assert trace.caller == "ada"
+        trace, issued = await served.traces()
+        assert (trace.caller, issued.caller) == ("ada", "ada")
+        # By either way it is the same user, whose later completions take the place of earlier.
+        assert trace.user == issued.user == access.json["headers"]["X-Gitlab-Global-User-Id"]
+        assert issued.endpoint == path
 
 
 @pytest.mark.parametrize(
