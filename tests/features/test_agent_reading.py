@@ -77,6 +77,9 @@ WRITTEN = {
     "Thought: x\n### Final Answer\n42": answer("42"),
     "```\nThought: x\nFinal Answer: 42\n```": answer("42"),
     "Thought: x\nFinal Answer: look:\n```\na\n```": answer("look:\n```\na\n```"),
+    "```\nThought: x\nAction: issue_reader\nAction Input: #3\n```": READER,
+    "Thought: x\nAction: issue_reader\nno merge_request_reader\nAction Input: #3": READER,
+    "Thought: x\nAction: issue_reader\n  >  -   ***Action Input***   : #3": READER,
     # What they go on to invent.
     "Thought: x\nAction: issue_reader\nAction Input: #3\nThought: y\nFinal Answer: z": READER,
     "Thought: x\nAction: issue_reader\nAction Input: #3\nAction: issue_reader\n": READER,
@@ -105,7 +108,20 @@ WRITTEN = {
     "Thought: x\nAction Input: #3": unknown("x\n#3"),
     "Thought: x\nFinal Answer:": unknown("x"),
     "Thought: x\nAction: issue_reader": action("issue_reader", ""),
+    "Plan:\nAction: Restart it\nAction: issue_reader\nAction Input: #3": (
+        action("issue_reader", "#3", "Plan:\nRestart it")
+    ),
+    "Thought: x\nAction: None.": unknown("x"),
+    "Thought: x\nAction: issue_reader\nThought: y": unknown("x\ny"),
     # Nothing that could be used.
+    "Thought: x\nAction: issue_reader or merge_request_reader\nAction Input: #3": (
+        "",
+        Failed(message="tool not available: issue_reader_or_merge_request_reader", retryable=False),
+    ),
+    f"Thought: x\nAction: {'long' * 50}\nAction Input: #3": (
+        "",
+        Failed(message=f"tool not available: {'long' * 25}", retryable=False),
+    ),
     "Thought: x\nAction: shell\nAction Input: ls": (
         "",
         Failed(message="tool not available: shell", retryable=False),

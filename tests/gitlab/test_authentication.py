@@ -113,6 +113,13 @@ async def test_a_token_for_an_editor_of_saas(tmp_path: Path) -> None:
         assert "gitlab_instance_uid" not in found
 
 
+async def test_a_token_of_an_instance_without_a_uid(tmp_path: Path) -> None:
+    async with gitlab_serving(tmp_path) as (served, gitlab):
+        reply = await mint(served, gitlab.headers(gitlab.token(gitlab_instance_uid=None)))
+
+        assert claims(reply)["gitlab_instance_uid"] == ""
+
+
 async def test_a_token_without_a_user_is_nobodys(tmp_path: Path) -> None:
     async with gitlab_serving(tmp_path) as (served, gitlab):
         reply = await mint(served, gitlab.headers(x_gitlab_global_user_id=None))
@@ -336,6 +343,12 @@ async def test_a_gateway_that_knows_no_keys_is_not_ready_for_gitlab(tmp_path: Pa
             one_of_two = await served.ask("GET", "/monitoring/ready", key=None)
     assert (ready.status, list(ready.json["reasons"])) == (503, ["keys"])
     assert one_of_two.status == 200
+
+
+async def test_a_gateway_without_a_gitlab_is_ready_for_its_own_keys(tmp_path: Path) -> None:
+    text = scripted("toy") + route("chat", "toy")
+    async with serving(configuration(tmp_path, text)) as served:
+        assert (await served.ask("GET", "/monitoring/ready", key=None)).status == 200
 
 
 async def test_the_log_tells_an_administrator_why(
