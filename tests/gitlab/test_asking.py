@@ -13,7 +13,7 @@ SAID = {
     b'{"detail": []}': "status 401: no reason is given",
     b"{}": "status 401: no reason is given",
     b"[]": "status 401: no reason is given",
-    b"\xff": "status 401: no reason is given",
+    b'{"error": "\xff"}': "status 401: no reason is given",
     b"": "status 401: no reason is given",
 }
 
@@ -38,7 +38,7 @@ def test_what_no_route_serves_is_told_apart(body: bytes, unserved: bool) -> None
 
 
 @pytest.mark.parametrize(
-    ("body", "value"), [(b'{"a": 1}', {"a": 1}), (b"<", None), (b"\xff", None)]
+    ("body", "value"), [(b'{"a": 1}', {"a": 1}), (b"<", None), (b'{"a": "\xff"}', None)]
 )
 def test_a_body_that_is_no_json_is_none(body: bytes, value: object) -> None:
     assert Answer(200, body, 0.0).json() == value

@@ -92,9 +92,11 @@ async def test_graphql_is_answered_by_the_names_of_fields(tmp_path: Path) -> Non
       currentUser { me: id username duoCodeSuggestionsAvailable duoChatAvailable state }
       on: featureFlagEnabled(name: $flag)
       off: featureFlagEnabled(name: "duo_workflow")
+      unnamed: featureFlagEnabled
+      listed: featureFlagEnabled(name: $list)
       project(fullPath: "a/b") { duoFeaturesEnabled }
     }"""
-    body = {"query": query, "variables": {"flag": "code_suggestions_context"}}
+    body = {"query": query, "variables": {"flag": "code_suggestions_context", "list": []}}
     async with editing(tmp_path) as served:
         answer = await served.ask("POST", "/api/graphql", key=DEVELOPER, content=body)
         user = answer.json["data"]["currentUser"]
@@ -109,6 +111,8 @@ async def test_graphql_is_answered_by_the_names_of_fields(tmp_path: Path) -> Non
             "currentUser": None,
             "on": True,
             "off": False,
+            "unnamed": False,
+            "listed": False,
             "project": {"duoFeaturesEnabled": True},
         }
 
