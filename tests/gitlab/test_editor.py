@@ -96,7 +96,8 @@ async def test_graphql_is_answered_by_the_names_of_fields(tmp_path: Path) -> Non
       listed: featureFlagEnabled(name: $list)
       project(fullPath: "a/b") { duoFeaturesEnabled }
     }"""
-    body = {"query": query, "variables": {"flag": "code_suggestions_context", "list": []}}
+    variables: dict[str, object] = {"flag": "code_suggestions_context", "list": []}
+    body = {"query": query, "variables": variables}
     async with editing(tmp_path) as served:
         answer = await served.ask("POST", "/api/graphql", key=DEVELOPER, content=body)
         user = answer.json["data"]["currentUser"]
