@@ -17,6 +17,7 @@ from inhouse.replay import (
     Figures,
     Meter,
     Pace,
+    Percentiles,
     Player,
     Session,
     SessionError,
@@ -34,7 +35,7 @@ NONE = "none was accepted"
     examples=[
         "inhouse replay bench/typing/pool.jsonl",
         "inhouse replay bench/typing/pool.jsonl --dialect gitlab --debounce 250 --speed 4",
-        "inhouse replay bench/typing/pool.jsonl --metrics http://127.0.0.1:9464/metrics --json",
+        "inhouse replay bench/typing/pool.jsonl --metrics http://127.0.0.1:8082/metrics --json",
     ],
 )
 @click.argument("session", metavar="SESSION", type=click.Path(path_type=Path))
@@ -138,30 +139,17 @@ async def _played(player: Player, metrics: str | None) -> Figures:
 
 
 def _print(found: Figures) -> None:
-    wrong, took, cost = found.wrong, found.milliseconds, found.cost
+    cost = found.cost
     output.facts(
         [
             ("keystrokes", f"{found.keystrokes}, {found.spared} spared"),
-            (
-                "requests",
-                f"{found.asked}: {found.answered} answered ({found.empty} with nothing),"
-                f" {found.hung_up} hung up, {found.failed} failed",
-            ),
+            ("requests", _answers(found)),
             ("suggestions", f"{found.shown} shown, {found.accepted} accepted"),
             ("accepted", f"{found.accepted_characters} characters"),
-            (
-                "to suggestion",
-                f"p50 {took.p50:.1f} ms, p95 {took.p95:.1f} ms, p99 {took.p99:.1f} ms"
-                if took
-                else "nothing was suggested",
-            ),
+            ("to suggestion", _waits(found.milliseconds)),
             ("upstream", _requests(cost)),
             ("tokens", _tokens(cost)),
-            (
-                "wrong",
-                f"{wrong.contradicted} contradict the session, {wrong.changed} of"
-                f" {found.repeated} repeated ones changed",
-            ),
+            ("wrong", _wrong(found)),
         ]
     )
     if cost.source == "answers":
@@ -173,6 +161,22 @@ def _print(found: Figures) -> None:
         output.note("Upstream requests and tokens are the whole gateway's in this time.")
     if found.first_failure:
         output.note(f"The first failure: {found.first_failure}")
+
+
+def _answers(found: Figures) -> str:
+    answered = f"{found.answered} answered ({found.empty} with nothing)"
+    return f"{found.asked}: {answered}, {found.hung_up} hung up, {found.failed} failed"
+
+
+def _waits(took: Percentiles | None) -> str:
+    if took is None:
+        return "nothing was suggested"
+    return f"p50 {took.p50:.1f} ms, p95 {took.p95:.1f} ms, p99 {took.p99:.1f} ms"
+
+
+def _wrong(found: Figures) -> str:
+    contradicted = f"{found.wrong.contradicted} contradict the session"
+    return f"{contradicted}, {found.wrong.changed} of {found.repeated} repeated ones changed"
 
 
 def _requests(cost: Cost) -> str:

@@ -16,7 +16,6 @@ from msgspec import Meta, Struct
 from inhouse.errors import InhouseError
 from inhouse.replay.buffer import Buffer, State
 
-VERSION = 1
 LARGEST = 8 * 1024 * 1024
 """Bytes of a session: each of its states is kept in memory."""
 
@@ -27,7 +26,7 @@ class SessionError(InhouseError):
     """A file is no session; the message names its line."""
 
 
-class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The first line: what is edited, and where the cursor stands.
 
     `file` is the path that the gateway is told, relative to the project. `ends_in` is the SHA-256
@@ -42,7 +41,14 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     about: str = ""
 
 
-class Moment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
+class Moment(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="do",
+):
     """When an event happens, in seconds from the beginning, and what is right behind it.
 
     `right` begins with what a suggestion at the cursor must say, as far as the session knows.
