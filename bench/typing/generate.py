@@ -32,7 +32,7 @@ from inhouse.replay.session import (
     written,
 )
 
-KEY = (0.13, 0.45)
+KEY = (0.17, 0.45)
 """Median and spread of the pauses between keys: log-normal, in seconds."""
 THOUGHT = (0.9, 0.5)
 """Of those before a word, a line or a block where somebody thinks."""

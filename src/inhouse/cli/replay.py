@@ -34,8 +34,8 @@ NONE = "none was accepted"
     cls=Command,
     examples=[
         "inhouse replay bench/typing/pool.jsonl",
-        "inhouse replay bench/typing/pool.jsonl --dialect gitlab --debounce 250 --speed 4",
-        "inhouse replay bench/typing/pool.jsonl --metrics http://127.0.0.1:8082/metrics --json",
+        "inhouse replay bench/typing/pool.jsonl --dialect gitlab --debounce 250",
+        "inhouse replay pool.jsonl --speed 0 --metrics http://127.0.0.1:8082/metrics",
     ],
 )
 @click.argument("session", metavar="SESSION", type=click.Path(path_type=Path))
