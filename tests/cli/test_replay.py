@@ -50,7 +50,7 @@ def test_a_session_is_replayed(
     said = call("replay", session, "--dialect", dialect, "--speed", "0")
     assert "1: 1 answered (0 with nothing), 0 hung up, 0 failed\n" in said.stdout
     assert "name the metrics with --metrics" in said.stdout
-    assert "--metrics counts them all" in said.stderr
+    assert "--metrics tells more" in said.stderr
 
 
 def test_a_wrong_answer_makes_the_status_1(served: str, call: Call, home: Path) -> None:

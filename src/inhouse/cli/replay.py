@@ -155,10 +155,13 @@ def _print(found: Figures) -> None:
     if cost.source == "answers":
         output.note(
             "Tokens are those that answers told; requests that were hung up told none, nor did"
-            f" {found.untold} answers. --metrics counts them all."
+            f" {found.untold} answers. --metrics tells more."
         )
     else:
-        output.note("Upstream requests and tokens are the whole gateway's in this time.")
+        output.note(
+            "Upstream requests and tokens are the whole gateway's in this time. Requests that were"
+            " hung up before their first token count with no tokens, behind it with an estimate."
+        )
     if found.first_failure:
         output.note(f"The first failure: {found.first_failure}")
 

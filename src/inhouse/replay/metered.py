@@ -24,7 +24,8 @@ class Metered(Struct, frozen=True, kw_only=True):
     """Counters of a gateway, or what was added to them.
 
     `requests` are completions that ended; `upstream_requests` those for which a deployment was
-    asked, once more for each that was given up. The tokens are those of all features.
+    asked, once more for each that was given up. The tokens are those of all features; a request
+    that was hung up before its first token counts with none, behind it with an estimate.
     """
 
     requests: int = 0
