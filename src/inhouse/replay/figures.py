@@ -36,7 +36,8 @@ class Cost(Struct, frozen=True, kw_only=True):
     """What upstreams were asked for, and who says so: ``metrics`` or ``answers``.
 
     Answers tell neither how often an upstream was asked, nor what requests cost that were hung up:
-    then `requests` is None. Metrics know no tokens of requests hung up before the first one. The figures of a character are None where none was accepted.
+    then `requests` is None. Metrics know no tokens of requests hung up before the first one. The
+    figures of a character are None where none was accepted.
     """
 
     source: str
