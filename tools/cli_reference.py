@@ -33,8 +33,8 @@ notes, progress and errors to standard error. Colours are used at a terminal onl
 Commands about deployments, teams, routes, keys, settings, revisions and traces open the store that
 the configuration names: they run on a host of the gateway, whether it runs or not, and it takes
 their changes over within seconds. The account that runs a command is the author in the revision.
-`complete`, `generate` and `chat` ask a running gateway over HTTP: the one at `INHOUSE_URL`, by
-default at the configured host and port, with the key in `INHOUSE_API_KEY`.
+`complete`, `generate`, `chat` and `replay` ask a running gateway over HTTP: the one at
+`INHOUSE_URL`, by default at the configured host and port, with the key in `INHOUSE_API_KEY`.
 
 ## Completion in the shell
 

@@ -44,6 +44,7 @@ SECTIONS = {
         "complete": "Fill in code at a cursor.",
         "generate": "Write code from an instruction.",
         "chat": "Talk to the model that serves chat.",
+        "replay": "Play recorded typing as an editor, and count what it costs.",
     },
 }
 SUMMARIES = {name: text for section in SECTIONS.values() for name, text in section.items()}

@@ -1,4 +1,4 @@
-"""Ask a running gateway over HTTP, in the OpenAI dialect that it speaks to editors."""
+"""Ask a running gateway over HTTP, in the dialects that it speaks to editors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from msgspec import Struct
 from inhouse import __version__
 from inhouse.client.failures import no_gateway, no_key, refused, unintelligible
 from inhouse.core.deadlines import Deadlines
-from inhouse.core.delta import Delta
+from inhouse.core.delta import Answer, Delta
 from inhouse.core.requests import ChatRequest, CompletionRequest, GenerationRequest, Params
 from inhouse.core.secret import Secret
 from inhouse.errors import GatewayError, UpstreamError
 from inhouse.transport import Proxy, Response, Transport, header_block, proxy_for, split
+from inhouse.wire.gitlab import outbound as gitlab
 from inhouse.wire.openai.listing import models
 from inhouse.wire.openai.outbound import Reading, ReportedError, chat_body, completion_body
 from inhouse.wire.sse import Decoder, EventTooLargeError
@@ -96,6 +97,20 @@ class Client:
         extra = _said(suffix=request.suffix, path=request.path, language=request.language)
         params = _with(request.params, extra)
         return self._stream("/v1/completions", completion_body(model, request.prefix, params))
+
+    async def complete_for_gitlab(self, request: CompletionRequest) -> Answer:
+        """Fill in at a cursor as GitLab asks for it: the whole suggestion, or no choice."""
+        if not self._key:
+            raise no_key()
+        response = await self._ask("POST", "/v2/code/completions", gitlab.completion_body(request))
+        try:
+            return gitlab.completion(await response.read(LARGEST_ANSWER))
+        except UpstreamError as error:
+            raise GatewayError(f"The gateway's answer broke off: {error}") from None
+        except msgspec.DecodeError:
+            raise unintelligible(self._url) from None
+        finally:
+            response.abort()
 
     def generate(
         self, request: GenerationRequest, model: str = "generation"

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from inhouse.errors import GatewayError, UpstreamError
+from inhouse.wire.gitlab import outbound as gitlab
 
 NO_KEY = (
     "Put one into the variable INHOUSE_API_KEY; an administrator makes one with:"
@@ -23,10 +24,12 @@ class _Refusal(Struct):
 
 
 def refused(url: str, status: int, body: bytes) -> GatewayError:
-    """Return the error for an answer that is none; `body` is the dialect's error shape."""
+    """Return the error for an answer that is none; `body` is a dialect's error shape."""
     try:
         found = msgspec.json.decode(body, type=_Refusal).error
     except msgspec.DecodeError:
+        found = _Error(gitlab.refusal(body))
+    if not found.message:
         return GatewayError(
             f"What answers at {url} is no inhouse gateway (status {status}). Set INHOUSE_URL.",
             status=status,
