@@ -11,31 +11,46 @@ import re
 HEAD_CHARACTERS = 4000
 HEAD_LINES = 40
 """A licence stands before the words that count in many files."""
-LONGEST_PATH = 512
-"""So many characters of a path's end are looked at."""
+LONGEST_NAME = 255
+"""Characters of a file's name at most; no more of a path is looked at."""
 
-_NAME = re.compile(
-    r"\.lock(?:b|file)?$|[.-]min\.(?:css|js|mjs|cjs)$|\.(?:css|js|mjs|cjs)\.map$"
-    r"|_pb2(?:_grpc)?\.pyi?$|\.pb(?:\.gw)?\.(?:cc|go|h)$|\.designer\.(?:cs|vb)$"
-    r"|(?:^|[/\\])(?:package-lock\.json|npm-shrinkwrap\.json|packages\.lock\.json|pnpm-lock\.yaml"
-    r"|go(?:\.work)?\.sum|package\.resolved|\.terraform\.lock\.hcl)$",
-    re.IGNORECASE,
+_SCRIPTS = (".js", ".mjs", ".cjs", ".css")
+_ENDINGS = (
+    *(f"{sign}min{kind}" for sign in ".-" for kind in _SCRIPTS),
+    *(f"{kind}.map" for kind in _SCRIPTS),
+    *(".lock", ".lockb", ".lockfile"),
+    *("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb2_grpc.pyi"),
+    *(".pb.go", ".pb.gw.go", ".pb.cc", ".pb.h"),
+    *(".designer.cs", ".designer.vb"),
+)
+_NAMES = frozenset(
+    {
+        ".terraform.lock.hcl",
+        "go.sum",
+        "go.work.sum",
+        "npm-shrinkwrap.json",
+        "package-lock.json",
+        "package.resolved",
+        "packages.lock.json",
+        "pnpm-lock.yaml",
+    }
 )
 _NEVER = r"\b(?:do not|don't) (?:edit|modify|change)\b"
 _WORDS = re.compile(
     r"(?<![\w.])@generated\b|<auto-?generated\b"
     r"|\b(?:auto-?|automatically )generated (?:by|from|with|using)\b"
-    rf"|\bgenerated\b[^\0]{{0,200}}?{_NEVER}|{_NEVER}[^\0]{{0,200}}?\bgenerated\b",
-    re.IGNORECASE,
+    rf"|\bgenerated\b[^\0]{{0,200}}?{_NEVER}|{_NEVER}[^\0]{{0,200}}?\bgenerated\b"
 )
-_SIGNS = ("//", "#", "--", ";", "%", "*", "'", "!", "<?", "<!", "@echo", "REM ", "rem ", "dnl ")
+_SIGNS = ("//", "#", "--", ";", "%", "*", "'", "!", "<?", "<!", "@echo", "rem ", "dnl ")
 """What a line begins with that may stand before the first line of code."""
-_BLOCKS = (("/*", "*/"), ("<!--", "-->"), ("--[[", "]]"), ("{-", "-}"), ("(*", "*)"))
+_BLOCKS = {"/*": "*/", "<!--": "-->", "--[[": "]]", "{-": "-}", "(*": "*)"}
+_OPENINGS = tuple(_BLOCKS)
 
 
 def generated(path: str, text: str) -> bool:
     """Tell whether a program wrote the file at `path` that begins with `text`; either may lack."""
-    if path and _NAME.search(path[-LONGEST_PATH:]):
+    name = path[-LONGEST_NAME:].lower()
+    if name.endswith(_ENDINGS) or name.replace("\\", "/").rpartition("/")[2] in _NAMES:
         return True
     head = text[:HEAD_CHARACTERS]
     # Most files do not say it anywhere, and need not be read line by line.
@@ -45,14 +60,15 @@ def generated(path: str, text: str) -> bool:
 
 
 def _comments(text: str) -> str:
-    """Return the comments that a text begins with, on one line: sentences run over several."""
+    """Return the comments that a text begins with, in small letters and on one line."""
     found: list[str] = []
     closing = ""
     for each in text.removeprefix("\ufeff").split("\n", HEAD_LINES)[:HEAD_LINES]:
-        line = each.strip()
-        if not closing:
-            closing = next((end for start, end in _BLOCKS if line.startswith(start)), "")
-            if line and not closing and not line.startswith(_SIGNS):
+        line = each.strip().lower()
+        if line and not closing:
+            if line.startswith(_OPENINGS):
+                closing = next(end for start, end in _BLOCKS.items() if line.startswith(start))
+            elif not line.startswith(_SIGNS):
                 break
         if closing and closing in line:
             closing = ""

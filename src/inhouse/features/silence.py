@@ -9,10 +9,13 @@ from __future__ import annotations
 import posixpath
 from functools import lru_cache
 
-from inhouse.context.generated import LONGEST_PATH, generated
+from inhouse.context.generated import generated
 from inhouse.context.patterns import Patterns
 from inhouse.core.requests import CompletionRequest
 from inhouse.core.settings import Settings
+
+LONGEST_PATH = 512
+"""Characters of a path's end that patterns are held against: no real one is much longer."""
 
 
 def silence(request: CompletionRequest, settings: Settings) -> str:
@@ -34,7 +37,6 @@ def _excluded(path: str, patterns: tuple[str, ...]) -> bool:
     if not path.strip():
         return False
     path = posixpath.normpath(path.strip().replace("\\", "/"))
-    # No file's path is as long as a request may be.
     return _compiled(patterns).match(path[-LONGEST_PATH:].lstrip("/"))
 
 
