@@ -272,10 +272,3 @@ def test_a_rule_holds_alone_or_not_at_all(request: CompletionRequest, settings: 
     found = {why for each in alone if (why := silence(request, each))}
     why = silence(request, settings)
     assert why in found if found else not why
-
-
-@given(prefix=TEXT, suffix=TEXT)
-def test_what_is_asked_for_without_a_setting(prefix: str, suffix: str) -> None:
-    # Only a word that is cut in two keeps the defaults from asking about a file without a name.
-    cut = silence(CompletionRequest(prefix=prefix, suffix=suffix), Settings())
-    assert not cut or (prefix[-1:].isalnum() or prefix.endswith("_")) or "@generated" in prefix
