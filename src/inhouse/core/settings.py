@@ -90,7 +90,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     completion_in_word: Annotated[
         bool,
         Meta(description="Whether a model is asked where the cursor stands inside a word."),
-    ] = False
+    ] = True
     completion_generated: Annotated[
         bool,
         Meta(description="Whether a model is asked in generated files, by their name or head."),
