@@ -204,6 +204,21 @@ def test_settings_change_and_go_back(call: Call, read: Read) -> None:
     assert "trace_days" in call("settings", "list").stdout
 
 
+def test_a_setting_may_be_a_list(call: Call, read: Read) -> None:
+    patterns = '["vendor/", "größe*"]'
+    assert call("settings", "set", "completion_exclude", patterns).stdout == (
+        f"completion_exclude = {patterns}\n"
+    )
+    assert read("settings", "list")["completion_exclude"]["value"] == ["vendor/", "größe*"]
+    assert patterns in call("settings", "list").stdout
+    assert "'completion_exclude'" in call("revisions", "list").stdout
+    assert "vendor/" in call("settings", "set", "completion_exclude", "vendor/", status=2).stderr
+    said = call("settings", "set", "completion_exclude", '["!keep"]', status=1).stderr
+    assert "The setting 'completion_exclude' is wrong" in said
+    call("settings", "set", "completion_max_tokens", "[]", status=1)
+    assert read("settings", "reset", "completion_exclude") == {"completion_exclude": []}
+
+
 def test_a_file_is_planned_applied_and_pruned(call: Call, home: Path, read: Read) -> None:
     call("deployments", "add", "old", "--family", "general", "--identifier", "scripted/old")
     listing = home / "models.toml"

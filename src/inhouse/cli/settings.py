@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def show(file: Path | None, as_json: bool) -> None:
     examples=[
         "inhouse settings set completion_max_tokens 64",
         "inhouse settings set chat_first_token_timeout 120",
+        """inhouse settings set completion_exclude '["vendor/", "*.pem"]'""",
     ],
 )
 @click.argument("name", shell_complete=_names)
@@ -68,12 +70,14 @@ def show(file: Path | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def put(file: Path | None, name: str, value: str, as_json: bool) -> None:
-    """Set NAME to VALUE: a number, or true or false."""
+    """Set NAME to VALUE: a number, true or false, or a JSON list."""
     try:
-        given = msgspec.json.decode(value, type=int | float | bool)
+        given = msgspec.json.decode(value, type=int | float | bool | list[str])
     except (msgspec.DecodeError, UnicodeEncodeError):
         raise click.BadParameter(
-            f"'{value}' is not a number, nor true or false.", param_hint="VALUE"
+            f"'{value}' is not a number, nor true or false, nor a list such as "
+            """'["vendor/", "*.pem"]' with the quotation marks.""",
+            param_hint="VALUE",
         ) from None
     _change(file, {name: given}, as_json=as_json)
 
@@ -99,6 +103,8 @@ def _change(file: Path | None, values: Mapping[str, Any], *, as_json: bool) -> N
         click.echo(f"{name} = {_written(value)}")
 
 
-def _written(value: float | bool) -> str:
+def _written(value: float | bool | Sequence[str]) -> str:
     """Return a value as `set` takes it."""
+    if isinstance(value, Sequence):
+        return json.dumps(list(value), ensure_ascii=False)
     return f"{value}".lower() if isinstance(value, bool) else f"{value:g}"

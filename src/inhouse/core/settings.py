@@ -11,6 +11,8 @@ from inhouse.core.deadlines import Deadlines, Seconds
 from inhouse.core.feature import Feature
 
 Tokens = Annotated[int, Meta(ge=1, le=1_000_000)]
+PathPattern = Annotated[str, Meta(pattern="^[^!]", max_length=256)]
+"""One as in .gitignore, where a leading ``!`` would take files back in."""
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +79,29 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Whether a completion ends the caller's earlier one for the same file."),
     ] = True
+    completion_min_prefix: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Characters but blanks before the cursor below which no model is asked.",
+        ),
+    ] = 0
+    completion_in_word: Annotated[
+        bool,
+        Meta(description="Whether a model is asked where the cursor stands inside a word."),
+    ] = True
+    completion_generated: Annotated[
+        bool,
+        Meta(description="Whether a model is asked in generated files, by their name or head."),
+    ] = False
+    completion_exclude: Annotated[
+        tuple[PathPattern, ...],
+        Meta(
+            max_length=500,
+            description="Patterns of paths, as in .gitignore, in which no model is asked.",
+        ),
+    ] = ()
     max_queued: Annotated[
         int,
         Meta(ge=0, le=100_000, description="Requests that may wait for one busy deployment."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 
 from inhouse.core.delta import Delta
 from inhouse.core.requests import CompletionRequest
@@ -12,6 +12,7 @@ from inhouse.families import CompletionMode, Family
 from inhouse.features.asking import AFFINITY, Asking
 from inhouse.features.filling import filling
 from inhouse.features.shaping import Chain, Shaper
+from inhouse.features.silence import silence
 from inhouse.features.superseding import Superseding
 from inhouse.features.trim import Trimmer
 from inhouse.prompts import render_completion
@@ -34,8 +35,15 @@ class Completion:
         """Yield the suggestion as it is written, ended where the code behind the cursor begins.
 
         It ends early, and well, where a later completion of the same caller and file takes its
-        place, and at its last whole line when its time is up.
+        place, and at its last whole line when its time is up. It is empty where none is wanted.
         """
+        if why := silence(request, self._asking.settings):
+            # Whoever typed on to such a place waits for the earlier completion no more.
+            with self._claimed(request, target, Watch()):
+                recording.warn(why)
+            for nothing in _nothing(request, recording):
+                yield nothing
+            return
         size = len(request.prefix) + len(request.suffix)
         output = request.params.max_tokens or self._asking.settings.completion_max_tokens
         most = request.params.n * output
@@ -77,6 +85,13 @@ class Completion:
             render=lambda family, budget: render_completion(request, family, budget),
             shaper=lambda family: _shaper(request, family),
         )
+
+
+def _nothing(request: CompletionRequest, recording: Recording) -> Iterator[Delta]:
+    """Return an answer of empty choices, that cost nothing."""
+    for index in range(request.params.n):
+        yield Delta(index=index, finish_reason="stop")
+    yield Delta(usage=recording.left_early("stop"))
 
 
 def _shaper(request: CompletionRequest, family: Family) -> Shaper:
