@@ -106,17 +106,22 @@ class Typist:
         return len(typed)
 
     def _closes(self, rest: str) -> str:
-        """Return what the editor closes: a bracket at a line's end whose pair is in the line."""
-        closing = CLOSING.get(rest[0], "")
+        """Return what the editor closes: a bracket at a line's end whose pair is in the line.
+
+        What stands between the two is balanced, so that what was closed last is typed over first.
+        """
         behind = self.buffer.state.suffix[:1]
-        if not closing or behind not in {"", "\n", *CLOSING.values()}:
+        if rest[0] not in CLOSING or behind not in {"", "\n", *CLOSING.values()}:
             return ""
-        depth = 0
+        expected: list[str] = []
         for character in rest.partition("\n")[0]:
-            depth += (character == rest[0]) - (character == closing)
-            if not depth:
-                self._closed.append(closing)
-                return closing
+            if character in CLOSING:
+                expected.append(CLOSING[character])
+            elif character in CLOSING.values() and expected.pop() != character:
+                return ""
+            if not expected:
+                self._closed.append(character)
+                return character
         return ""
 
     def _detour(self) -> None:
