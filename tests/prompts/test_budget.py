@@ -4,10 +4,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from inhouse.prompts import Budget
-from inhouse.prompts.budget import cut, head, size, tail
+from inhouse.prompts.budget import STEPS, cut, head, size, tail
 
 TEXT = st.text(st.sampled_from("ab \n\r\té日😀\ud800"), max_size=60)
 ROOM = st.integers(0, 80)
+
+
+def sure(room: int, limits: tuple[int, int]) -> int:
+    """What a prefix has, however long the suffix is."""
+    return min(limits[0], room - room * limits[1] // max(1, sum(limits)))
+
+
+def step_of(room: int, limits: tuple[int, int]) -> int:
+    return max(1, sure(room, limits) // STEPS)
 
 
 @given(TEXT, ROOM)
@@ -43,8 +52,26 @@ def test_more_room_keeps_at_least_as_much(text: str, room: int) -> None:
     assert len(head(text, room)) <= len(head(text, room + 1))
 
 
+@given(TEXT, ROOM, st.integers(1, 30))
+def test_cutting_in_steps_takes_off_less_than_a_step_more(text: str, room: int, step: int) -> None:
+    kept = tail(text, room, step)
+    assert tail(text, room).endswith(kept)
+    assert kept.endswith(tail(text, max(0, room - step + 1)))
+
+
+@given(TEXT, TEXT, ROOM, st.integers(1, 30))
+def test_what_is_typed_moves_the_cut_once_a_step(
+    text: str, typed: str, room: int, step: int
+) -> None:
+    assume(room >= step)
+    ends = [text + typed[:count] for count in range(len(typed) + 1)]
+    cuts = {len(end) - len(tail(end, room, step)) for end in ends}
+    # Not at all, or once a step; and a cut inside of a line moves to the line's end for new code.
+    assert len(cuts) <= 1 + 2 * (2 + size(typed) // step)
+
+
 @given(TEXT, TEXT, ROOM, st.tuples(ROOM, ROOM))
-def test_both_sides_fit_together_and_grow_with_the_room(
+def test_both_sides_fit_together_and_the_prefix_wastes_less_than_a_step(
     prefix: str, suffix: str, room: int, limits: tuple[int, int]
 ) -> None:
     before, after = cut(prefix, suffix, room, limits)
@@ -53,9 +80,19 @@ def test_both_sides_fit_together_and_grow_with_the_room(
     assert size(before) + size(after) <= room
     assert size(before) <= limits[0]
     assert size(after) <= limits[1]
-    wider = cut(prefix, suffix, room + 1, limits)
-    assert len(before) <= len(wider[0])
-    assert len(after) <= len(wider[1])
+    share, step = sure(room, limits), step_of(room, limits)
+    assert before.endswith(tail(prefix, max(0, share - step + 1)))
+    assert after.startswith(head(suffix, min(limits[1], room - share)))
+
+
+@given(TEXT, TEXT, TEXT, ROOM, st.tuples(ROOM, ROOM))
+def test_typing_a_few_characters_leaves_the_suffix(
+    prefix: str, typed: str, suffix: str, room: int, limits: tuple[int, int]
+) -> None:
+    suffixes = {
+        cut(prefix + typed[:count], suffix, room, limits)[1] for count in range(len(typed) + 1)
+    }
+    assert len(suffixes) <= 2 + size(typed) // step_of(room, limits)
 
 
 @given(TEXT, TEXT)
@@ -77,9 +114,9 @@ def test_blank_lines_alone_do_not_displace_code() -> None:
 
 
 def test_one_side_takes_what_the_other_leaves() -> None:
-    assert cut("p" * 90, "s" * 10, 60, (60, 60)) == ("p" * 50, "s" * 10)
-    assert cut("p" * 10, "s" * 90, 60, (60, 60)) == ("p" * 10, "s" * 50)
-    assert cut("p" * 90, "s" * 90, 60, (80, 20)) == ("p" * 48, "s" * 12)
+    assert cut("p" * 90, "s" * 10, 60, (60, 60)) == ("p" * 48, "s" * 10)
+    assert cut("p" * 10, "s" * 90, 60, (60, 60)) == ("p" * 10, "s" * 46)
+    assert cut("p" * 90, "s" * 90, 60, (80, 20)) == ("p" * 42, "s" * 12)
 
 
 @given(

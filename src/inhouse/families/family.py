@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated
 
 import msgspec
@@ -159,7 +160,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ratings: Ratings
 
 
-class Family(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Family(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """Models that share a prompt format.
 
     `window` is the default in tokens; the upstream's own word wins. `stop` ends raw text (FIM and
@@ -225,7 +226,7 @@ class Family(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             chat=True,
         )
 
-    @property
+    @cached_property
     def tokens(self) -> tuple[str, ...]:
         """Every special token of the family: its sentinels and the others, each once."""
         sentinels = () if self.fim is None else self.fim.tokens

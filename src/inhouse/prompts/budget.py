@@ -1,4 +1,8 @@
-"""How much of the code around the cursor fits, and cutting it at line ends."""
+"""How much of the code around the cursor fits, and cutting it at line ends.
+
+What is typed next must leave the head of a prompt as it was, or an upstream's prefix cache is worth
+nothing. So the code before the cursor is cut in steps, and typing moves the cut once in a while.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 CONTINUED, CONTINUATION = 0b1100_0000, 0b1000_0000  # the marks of a character's further bytes
+
+STEPS = 4
+"""Into so many is the room for a prefix divided; one of them may be given away."""
 
 Tokens = Annotated[int, Meta(ge=0)]
 
@@ -54,15 +61,19 @@ def cut(prefix: str, suffix: str, room: int, limits: tuple[int, int]) -> tuple[s
     """Cut prefix and suffix until both fit in `room` bytes and each within its own limit.
 
     Where they compete, each side has the share of its limit, and what one leaves the other takes.
+    The steps of a prefix depend on `room` and `limits` alone, so that they stay while it grows, and
+    so does the suffix.
     """
     room = max(0, room)
+    share = room * limits[1] // max(1, sum(limits))
+    step = max(1, min(limits[0], room - share) // STEPS)
     before = min(size(prefix, limits[0]), limits[0])
     after = min(size(suffix, limits[1]), limits[1])
     if before + after > room:
-        share = room * limits[1] // sum(limits)
-        after = max(min(after, share), room - before)
+        rounded = before + -before % step
+        after = max(min(after, share), room - rounded)
         before = room - after
-    return tail(prefix, before), head(suffix, after)
+    return tail(prefix, before, step), head(suffix, after)
 
 
 def size(text: str, limit: int | None = None) -> int:
@@ -74,25 +85,31 @@ def size(text: str, limit: int | None = None) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
-def tail(text: str, room: int) -> str:
+def tail(text: str, room: int, step: int = 1) -> str:
     """Return the whole last lines of `text` that fit in `room` bytes.
 
-    A line that is too long by itself is cut inside, where nothing but blanks follows it.
+    A line that is too long by itself is cut inside, where nothing but blanks follows it. What is
+    cut off grows by `step` bytes at a time, to the end of a line.
     """
     if size(text, room) <= room:
         return text
-    kept = text[max(0, len(text) - room) :] if room else ""
-    if size(kept) > room:
-        whole = kept.encode(errors="surrogatepass")
-        at = len(whole) - room
-        while at < len(whole) and whole[at] & CONTINUED == CONTINUATION:
-            at += 1
-        kept = whole[at:].decode(errors="surrogatepass")
-    start = len(text) - len(kept)
-    if start and text[start - 1] != "\n":
-        lines = kept[kept.find("\n") + 1 :] if "\n" in kept else ""
-        return lines if lines.strip() else kept
-    return kept
+    if text.isascii():
+        start = len(text) - room
+        start += -start % step
+        kept = text[start:]
+        begins_line = text[start - 1 : start] == "\n"
+    else:
+        whole = text.encode(errors="surrogatepass")
+        start = len(whole) - room
+        start += -start % step
+        while start < len(whole) and whole[start] & CONTINUED == CONTINUATION:
+            start += 1
+        kept = whole[start:].decode(errors="surrogatepass")
+        begins_line = whole[start - 1 : start] == b"\n"
+    if begins_line:
+        return kept
+    lines = kept[kept.find("\n") + 1 :] if "\n" in kept else ""
+    return lines if lines.strip() else kept
 
 
 def head(text: str, room: int) -> str:

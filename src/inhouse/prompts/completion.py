@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -49,7 +50,7 @@ def _fim(request: CompletionRequest, family: Family, budget: Budget) -> Rendered
     above = raw.header(family, request.path)
     fixed = size(raw.with_header(family, above, "", ""))
     code = hole(request.prefix, request.suffix, family, budget, request.params.max_tokens, fixed)
-    form = snippets.in_text(family, request.path, request.language)
+    form = partial(snippets.in_text, family, request.path, request.language)
     files = snippets.beside(request, code, family, budget, fixed, form)
     return rendered(
         Text(raw.with_header(family, files.text or above, code.prefix, code.suffix)),
@@ -63,7 +64,7 @@ def _fim(request: CompletionRequest, family: Family, budget: Budget) -> Rendered
 
 def _text(request: CompletionRequest, family: Family, budget: Budget) -> Rendered:
     code = hole(request.prefix, "", family, budget, request.params.max_tokens, 0)
-    form = snippets.in_text(family, request.path, request.language)
+    form = partial(snippets.in_text, family, request.path, request.language)
     files = snippets.beside(request, code, family, budget, 0, form)
     return rendered(
         Text(files.text + code.prefix),

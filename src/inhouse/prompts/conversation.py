@@ -45,7 +45,7 @@ def asked(
     values["instruction"] = head(values["instruction"], max(0, budget.room(wanted) - bare))
     fixed = _fixed(template, values, budget)
     code = hole(request.prefix, request.suffix, family, budget, wanted, fixed)
-    files = beside(request, code, family, budget, fixed, in_words())
+    files = beside(request, code, family, budget, fixed, in_words)
     values |= {"snippets": files.text, "before": code.prefix, "after": code.suffix}
     return Question(
         messages=fold(messages(template, values), family),

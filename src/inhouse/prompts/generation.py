@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import assert_never
 
 from inhouse.core.prompt import Messages, Text
@@ -80,7 +81,7 @@ def _text(request: GenerationRequest, family: Family, budget: Budget) -> Rendere
         wanted,
         overhead,
     )
-    form = snippets.in_text(family, request.path, request.language)
+    form = partial(snippets.in_text, family, request.path, request.language)
     files = snippets.beside(request, code, family, budget, overhead, form)
     begins_below = remark or is_comment(line, request.path, request.language)
     joint = "\n" if begins_below and code.prefix and not code.prefix.endswith("\n") else ""

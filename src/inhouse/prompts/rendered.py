@@ -44,7 +44,8 @@ def rendered(
     The caller's params win; the family's stops are added to the caller's.
     """
     filled = msgspec.structs.replace(
-        sampled(params, sampling),
+        params,
+        **_sampling(params, sampling),
         max_tokens=budget.output(params.max_tokens, tokens(prompt, budget)),
         stop=tuple(dict.fromkeys((*params.stop, *stop))),
     )
@@ -53,14 +54,17 @@ def rendered(
 
 def sampled(params: Params, sampling: Sampling) -> Params:
     """Return the params with the family's sampling settings where the caller says nothing."""
+    return msgspec.structs.replace(params, **_sampling(params, sampling))
+
+
+def _sampling(params: Params, sampling: Sampling) -> dict[str, float | None]:
     temperature = sampling.temperature
     if temperature == 0 and params.n > 1:
         temperature = SPREAD
-    return msgspec.structs.replace(
-        params,
-        temperature=temperature if params.temperature is None else params.temperature,
-        top_p=sampling.top_p if params.top_p is None else params.top_p,
-    )
+    return {
+        "temperature": temperature if params.temperature is None else params.temperature,
+        "top_p": sampling.top_p if params.top_p is None else params.top_p,
+    }
 
 
 def around(count: int, budget: Budget) -> int:

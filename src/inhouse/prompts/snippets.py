@@ -53,13 +53,16 @@ class Beside(Struct, frozen=True, kw_only=True):
     disarmed: tuple[str, ...] = ()
 
 
+NOTHING = Beside()
+
+
 def beside(
     request: CompletionRequest | GenerationRequest,
     code: Hole,
     family: Family,
     budget: Budget,
     overhead: int,
-    form: Form,
+    make_form: Callable[[], Form],
 ) -> Beside:
     """Choose from the request's context what the hole leaves room for.
 
@@ -67,7 +70,8 @@ def beside(
     caller's changes with each keystroke. `overhead` is what else the prompt holds, in bytes.
     """
     if not request.context:
-        return Beside()
+        return NOTHING
+    form = make_form()
     left = budget.room(request.params.max_tokens) - overhead - size(code.prefix) - size(code.suffix)
     share = budget.bytes(budget.context_tokens)
     room = (share if share <= left else left - left % STEP) - size(form.opening + form.closing)
@@ -75,7 +79,7 @@ def beside(
         _chosen(request, family, room, form), key=lambda each: (each.name, each.content)
     )
     if not chosen:
-        return Beside()
+        return NOTHING
     text = form.opening + "".join(map(form.shown, chosen)) + form.closing
     mark = form.header.partition("{path}")[0]
     headers = (form.header.replace("{path}", each.name) for each in chosen)

@@ -24,9 +24,20 @@ def restore(text: str, tokens: tuple[str, ...]) -> str:
 
 def found(text: str, tokens: tuple[str, ...]) -> tuple[str, ...]:
     """Return those of `tokens` that `text` holds, disarmed or not."""
-    if not tokens or _armed(tokens).search(text) is None:
-        return ()
-    return tuple(each for each in tokens if _armed((each,)).search(text))
+    return tuple(
+        each
+        for head, group in _by_head(tokens)
+        if head in text and _armed(group).search(text)
+        for each in group
+        if _armed((each,)).search(text)
+    )
+
+
+@lru_cache(maxsize=256)
+def _by_head(tokens: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Group tokens by their first character: a search for one alone is many times as fast."""
+    heads = dict.fromkeys(token[0] for token in tokens)
+    return tuple((head, tuple(each for each in tokens if each[0] == head)) for head in heads)
 
 
 @lru_cache(maxsize=256)
