@@ -29,7 +29,7 @@ def typing(home: Path, *, right: str = "") -> str:
     return "typing.jsonl"
 
 
-@pytest.mark.parametrize("dialect", ["openai", "gitlab"])
+@pytest.mark.parametrize("dialect", ["openai", "gitlab", "tabby"])
 def test_a_session_is_replayed(
     dialect: str, served: str, call: Call, read: Read, home: Path
 ) -> None:
@@ -77,4 +77,4 @@ def test_a_session_that_is_none_is_a_wrong_call(call: Call, home: Path) -> None:
     said = call("replay", "typing.jsonl", status=2).stderr
     assert "typing.jsonl: line 2: " in said
     assert "nowhere.jsonl cannot be read" in call("replay", "nowhere.jsonl", status=2).stderr
-    assert "tabby" in call("replay", "typing.jsonl", "--dialect", "tabby", status=2).stderr
+    assert "latin" in call("replay", "typing.jsonl", "--dialect", "latin", status=2).stderr

@@ -67,7 +67,7 @@ async def test_a_session_is_played_and_counted(dialect: Dialect, tmp_path: Path)
     assert cost.tokens_per_accepted_character == tokens / len(SAID)
 
 
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("dialect", [Dialect.OPENAI, Dialect.GITLAB])
 async def test_answers_tell_tokens_where_metrics_do_not(dialect: Dialect, tmp_path: Path) -> None:
     text = script("toy", tokens=TOKENS) + route("completion", "toy")
     async with (
@@ -81,6 +81,19 @@ async def test_answers_tell_tokens_where_metrics_do_not(dialect: Dialect, tmp_pa
     assert (cost.source, cost.requests) == ("answers", None)
     assert cost.prompt_tokens == sum(each.prompt_tokens for each in traces) > 0
     assert cost.completion_tokens == sum(each.completion_tokens for each in traces) > 0
+
+
+async def test_tabby_s_answers_tell_no_tokens(tmp_path: Path) -> None:
+    text = script("toy", tokens=TOKENS) + route("completion", "toy")
+    async with (
+        serving(configuration(tmp_path, text)) as served,
+        Client(served.url, Secret(DEVELOPER)) as client,
+    ):
+        player = Player(session(), DIALECTS[Dialect.TABBY](client), AT_ONCE, lambda _: None)
+        await player.play()
+    found = player.tally.figures(None)
+    assert found.untold == found.answered == 3
+    assert (found.cost.prompt_tokens, found.cost.completion_tokens) == (0, 0)
 
 
 @pytest.mark.parametrize("dialect", Dialect)

@@ -45,7 +45,8 @@ NONE = "none was accepted"
     type=click.Choice([each.value for each in Dialect]),
     default=Dialect.OPENAI.value,
     show_default=True,
-    help="What the gateway is asked in; GitLab's is version 2 of its code API.",
+    help="What the gateway is asked in; GitLab's is version 2 of its code API, and Tabby's tells no"
+    " tokens.",
 )
 @click.option(
     "--debounce",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ from inhouse.wire.gitlab import outbound as gitlab
 from inhouse.wire.openai.listing import models
 from inhouse.wire.openai.outbound import Reading, ReportedError, chat_body, completion_body
 from inhouse.wire.sse import Decoder, EventTooLargeError
+from inhouse.wire.tabby import outbound as tabby
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 DEADLINES = Deadlines(connect=5, first_token=600, between_tokens=600, total=3600)
@@ -100,11 +101,22 @@ class Client:
 
     async def complete_for_gitlab(self, request: CompletionRequest) -> Answer:
         """Fill in at a cursor as GitLab asks for it: the whole suggestion, or no choice."""
+        return await self._whole(
+            "/v2/code/completions", gitlab.completion_body(request), gitlab.completion
+        )
+
+    async def complete_for_tabby(self, request: CompletionRequest) -> Answer:
+        """Fill in at a cursor as Tabby's clients ask for it: the whole suggestion, no tokens."""
+        return await self._whole(
+            "/v1/completions", tabby.completion_body(request), tabby.completion
+        )
+
+    async def _whole(self, path: str, body: bytes, read: Callable[[bytes], Answer]) -> Answer:
         if not self._key:
             raise no_key()
-        response = await self._ask("POST", "/v2/code/completions", gitlab.completion_body(request))
+        response = await self._ask("POST", path, body)
         try:
-            return gitlab.completion(await response.read(LARGEST_ANSWER))
+            return read(await response.read(LARGEST_ANSWER))
         except UpstreamError as error:
             raise GatewayError(f"The gateway's answer broke off: {error}") from None
         except msgspec.DecodeError:

@@ -146,6 +146,14 @@ class Metrics:
                 registry=registry,
             ).labels
         )
+        self._suggestions = cache(
+            Counter(
+                "inhouse_suggestions",
+                "What editors say became of suggestions.",
+                ["event", "deployment"],
+                registry=registry,
+            ).labels
+        )
         self.dropped = Counter(
             "inhouse_traces_dropped", "Traces lost because the queue was full.", registry=registry
         )
@@ -180,6 +188,10 @@ class Metrics:
         for deployment, failure in zip(tried, trace.failures, strict=False):
             if failure:
                 self._failures(deployment, failure).inc()
+
+    def suggestion(self, event: str, deployment: str) -> None:
+        """Count what became of a suggestion."""
+        self._suggestions(event, deployment).inc()
 
     def text(self) -> bytes:
         """Return Prometheus' text format, version 0.0.4."""

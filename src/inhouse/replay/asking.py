@@ -15,10 +15,11 @@ from inhouse.features.joined import joined
 
 
 class Dialect(StrEnum):
-    """What a gateway is asked in; Tabby's is not served yet."""
+    """What a gateway is asked in."""
 
     OPENAI = "openai"
     GITLAB = "gitlab"
+    TABBY = "tabby"
 
 
 class Suggested(Struct, frozen=True):
@@ -46,9 +47,17 @@ def _gitlab(client: Client) -> Ask:
     return ask
 
 
+def _tabby(client: Client) -> Ask:
+    async def ask(request: CompletionRequest) -> Suggested:
+        return _suggested(await client.complete_for_tabby(request))
+
+    return ask
+
+
 DIALECTS: dict[Dialect, Callable[[Client], Ask]] = {
     Dialect.OPENAI: _openai,
     Dialect.GITLAB: _gitlab,
+    Dialect.TABBY: _tabby,
 }
 
 

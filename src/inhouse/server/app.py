@@ -12,6 +12,7 @@ from inhouse.gateway import Gateway
 from inhouse.records.recording import Recording
 from inhouse.server import health, openapi, pages
 from inhouse.server.api import gitlab, openai, operations
+from inhouse.server.api.tabby import endpoints as tabby
 from inhouse.server.asgi import Application, Receive, Scope, Send
 from inhouse.server.dialect import Dialect
 from inhouse.server.errors import problem
@@ -31,6 +32,7 @@ def app(gateway: Gateway) -> Application:
     endpoints = [
         *openai.ENDPOINTS,
         *gitlab.ENDPOINTS,
+        *tabby.ENDPOINTS,
         *operations.ENDPOINTS,
         *openapi.ENDPOINTS,
         *health.ENDPOINTS,
@@ -86,7 +88,7 @@ class _App:
         trace_id = exchange.recording.id
         if found.code == "internal":
             self._gateway.log.defect("defect", error, trace=trace_id, endpoint=endpoint.path)
-        dialect = endpoint.dialect
+        dialect = exchange.dialect
         status, body = dialect.refusal(found, trace_id)
         exchange.recording.fail(error, status)
         if not exchange.started:
@@ -126,4 +128,6 @@ def _spoken(scope: Scope) -> Dialect:
     path: str = scope["path"]
     if path.startswith(gitlab.PATHS) or any(name == gitlab.MARK for name, _ in scope["headers"]):
         return gitlab.GITLAB
+    if path.startswith(tabby.PREFIX + "/"):
+        return tabby.TABBY
     return openai.OPENAI if path.startswith("/v1/") else ADMIN

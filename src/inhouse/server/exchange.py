@@ -34,15 +34,16 @@ _DEADLINES = {
 class Exchange:
     """What a handler works with: it reads the request, asks the gateway, and answers once.
 
-    `variables` are the endpoint's path variables, percent-decoded.
+    `variables` are the endpoint's path variables, percent-decoded. `dialect` is the endpoint's,
+    unless the body turns out to be in another one.
     """
 
     __slots__ = (
-        "_dialect",
         "_hangup",
         "_receive",
         "_scope",
         "_send",
+        "dialect",
         "gateway",
         "headers",
         "recording",
@@ -67,7 +68,7 @@ class Exchange:
         self.variables = variables
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.started = False
-        self._dialect = dialect
+        self.dialect = dialect
         self._hangup = hangup
         self._scope = scope
         self._receive = receive
@@ -146,9 +147,9 @@ class Exchange:
     async def _begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.started = True
         recording = self.recording
-        if self._dialect.timed:
+        if self.dialect.timed:
             headers.append((b"x-process-time", b"%.6f" % recording.elapsed))
-        headers.extend(self._dialect.headers)
+        headers.extend(self.dialect.headers)
         headers.append((b"x-request-id", recording.request_id.encode("ascii")))
         headers.append((b"x-inhouse-trace-id", recording.id.encode("ascii")))
         if recording.deployment:

@@ -14,6 +14,7 @@ from inhouse.errors import InvalidValueError, UnknownModelError
 from inhouse.features.joined import joined
 from inhouse.prompts import split_fim
 from inhouse.routing.target import Target, resolve, usable
+from inhouse.server.api.tabby.completing import complete as complete_for_tabby
 from inhouse.server.dialect import Dialect
 from inhouse.server.errors import Problem
 from inhouse.server.exchange import Exchange
@@ -23,6 +24,7 @@ from inhouse.wire.openai import answers, inbound
 from inhouse.wire.openai.answers import ChatChunks, CompletionChunks, Identity
 from inhouse.wire.openai.embeddings import decode_embedding, embedding_answer, embedding_request
 from inhouse.wire.openai.inbound import ChatBody, CompletionBody
+from inhouse.wire.tabby.inbound import speaks as speaks_tabby
 
 Chunks = ChatChunks | CompletionChunks
 
@@ -32,16 +34,27 @@ NOT_TOLD = Delta(finish_reason="stop")
 
 async def chat_completions(exchange: Exchange) -> None:
     """``POST /v1/chat/completions``: a conversation, or code to write (model ``generation``)."""
-    caller = exchange.authenticate()
-    body, extra = inbound.decode_chat(await exchange.body())
+    await converse(exchange, exchange.authenticate(), await exchange.body())
+
+
+async def converse(exchange: Exchange, caller: Caller, raw: bytes) -> None:
+    """Answer a body of this dialect, whatever door it came through."""
+    body, extra = inbound.decode_chat(raw)
     deltas = _chat(exchange, caller, body, _noted(exchange, body, extra))
     await _answer(exchange, body, deltas, ChatChunks, answers.chat_answer)
 
 
 async def completions(exchange: Exchange) -> None:
-    """``POST /v1/completions``: fill in at the cursor, or write code (model ``generation``)."""
+    """``POST /v1/completions``: fill in at the cursor, or write code (model ``generation``).
+
+    Tabby's clients ask at the same path.
+    """
     caller = exchange.authenticate()
-    body, extra = inbound.decode_completion(await exchange.body())
+    raw = await exchange.body()
+    if speaks_tabby(raw):
+        await complete_for_tabby(exchange, caller, raw)
+        return
+    body, extra = inbound.decode_completion(raw)
     deltas = _complete(exchange, caller, body, _noted(exchange, body, extra))
     await _answer(exchange, body, deltas, CompletionChunks, answers.completion_answer)
 

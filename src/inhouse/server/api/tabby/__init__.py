@@ -1,0 +1,1 @@
+"""The Tabby dialect: what Tabby's clients ask of a server; `endpoints` lists its doors."""
