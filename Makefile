@@ -4,10 +4,10 @@ RUN := .venv/bin
 # The theme advertises its successor on every build otherwise.
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup dev demo serve test check fix engines bench soak docs lock
+.PHONY: help setup dev demo serve test check fix engines bench bench-peers soak docs lock
 
 help:            ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1 \t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1 \t/' | expand -t 18
 
 setup:           ## install what the gateway needs
 	@$(PYTHON) tools/setup.py serve
@@ -39,8 +39,11 @@ fix: dev         ## format, and mend what ruff can
 engines:         ## build llama.cpp's server and install vLLM in a cache, for the tests
 	@$(PYTHON) engines/setup.py
 
-bench: dev       ## measure: cold start, memory, CPU a request and a delta, the repository completer
+bench: dev       ## measure: CPU a request and a token beside a reference, in under five minutes
 	@$(RUN)/python bench/run.py $(ARGS)
+
+bench-peers: dev ## measure beside other gateways, installed into the user's cache
+	@$(RUN)/python bench/run.py --peers $(ARGS)
 
 soak: dev        ## chaos for five minutes: upstreams die and return under load (ARGS="--seconds 60")
 	@PYTHONPATH=. $(RUN)/python bench/soak.py $(ARGS)

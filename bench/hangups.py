@@ -10,6 +10,7 @@ import time
 from msgspec import Struct
 
 from loads import CANCELLATIONS, CHAT, KEY, Cancellation
+from stacks import Stack
 
 CALLERS = 10
 PATIENCE = 4.0
@@ -28,14 +29,14 @@ class HangUps(Struct, frozen=True):
     milliseconds: float | None
 
 
-def hang_up(port: int, upstream_port: int) -> list[HangUps]:
-    """Hang up on the server at `port` in each phase."""
-    return [_hang_up(case, port, upstream_port) for case in CANCELLATIONS]
+def hang_up(stack: Stack, upstream_port: int) -> list[HangUps]:
+    """Hang up on a server in each phase."""
+    return [_hang_up(case, stack, upstream_port) for case in CANCELLATIONS]
 
 
-def _hang_up(case: Cancellation, port: int, upstream_port: int) -> HangUps:
+def _hang_up(case: Cancellation, stack: Stack, upstream_port: int) -> HangUps:
     before = _stats(upstream_port)
-    callers = [_ask(case, port) for _ in range(CALLERS)]
+    callers = [_ask(case, stack) for _ in range(CALLERS)]
     _wait_for(upstream_port, "active", before["active"] + CALLERS)
     if case.after_first:
         for caller in callers:
@@ -49,12 +50,15 @@ def _hang_up(case: Cancellation, port: int, upstream_port: int) -> HangUps:
     return HangUps(case.title, closed, CALLERS, took if closed >= CALLERS else None)
 
 
-def _ask(case: Cancellation, port: int) -> socket.socket:
-    caller = socket.create_connection(("127.0.0.1", port), READ_PATIENCE)
+def _ask(case: Cancellation, stack: Stack) -> socket.socket:
+    body = case.body(stack.before)
+    more = "".join(f"{line}\r\n" for line in stack.headers)
+    caller = socket.create_connection(("127.0.0.1", stack.port), READ_PATIENCE)
     caller.sendall(
-        f"POST {CHAT} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {KEY}\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(case.body)}\r\n\r\n".encode()
-        + case.body
+        f"POST {stack.below}{CHAT} HTTP/1.1\r\nhost: 127.0.0.1\r\n{more}"
+        f"authorization: Bearer {KEY}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n\r\n".encode()
+        + body
     )
     return caller
 

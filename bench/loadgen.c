@@ -13,6 +13,7 @@
 //                 the scheduled time, so queueing shows. Without it the loop is closed: a
 //                 connection sends again when its answer is complete.
 //     -k KEY      sent as "authorization: Bearer KEY", default sk-1234
+// Each ######## in the body becomes the request's number, so that none is like one before it.
 // With `-w 0` every request is counted, which is what CPU per request needs.
 //
 // Output: ok, err (other statuses, broken answers), reconn (connections opened anew), incomplete
@@ -48,9 +49,11 @@ enum {
   NS_PER_UNIT = 100,
   UNITS_PER_US = 10,
   EXIT_RECONNECTIONS = 3,
+  MAX_NUMBERS = 4,
 };
 
 static const char DONE_MARK[] = "[DONE]";
+static const char NUMBER_MARK[] = "########";
 static const char LETTERS[] = "p:u:b:c:d:n:sH:k:R:w:";
 
 // ---- samples ----
@@ -129,6 +132,7 @@ static struct {
   int epoll, busy;
   char *request;
   size_t request_length;
+  char *numbers[MAX_NUMBERS]; // places in the request
   uint64_t measured_from, measured_until, next_arrival;
   Connection **idle; // waiting for the schedule of an open loop
   int idle_count;
@@ -178,6 +182,14 @@ static bool send_request(Connection *connection) {
   return true;
 }
 
+static void number_request(void) {
+  for (int i = 0; i < MAX_NUMBERS && load.numbers[i]; i++) {
+    long rest = result.started;
+    for (int digit = (int)sizeof NUMBER_MARK - 2; digit >= 0; digit--, rest /= 10)
+      load.numbers[i][digit] = (char)('0' + rest % 10);
+  }
+}
+
 static void start_request(Connection *connection, uint64_t started) {
   connection->busy = true;
   connection->close_after = connection->seen_body = connection->done = false;
@@ -186,6 +198,7 @@ static void start_request(Connection *connection, uint64_t started) {
   connection->tag_length = -1;
   connection->started = started;
   load.busy++;
+  number_request();
   result.started++;
   // A server may close a connection that it kept alive just as we send: try on a new one.
   while (!send_request(connection)) reconnect(connection);
@@ -480,9 +493,13 @@ static void build_request(void) {
                              options.path, options.port, options.key, options.headers, body_length);
   if (head_length < 0) fail("asprintf");
   load.request_length = (size_t)head_length + body_length;
-  load.request = resized(head, load.request_length);
-  memcpy(load.request + head_length, body, body_length);
+  load.request = resized(head, load.request_length + 1);
+  // With the zero byte behind the body.
+  memcpy(load.request + head_length, body, body_length + 1);
   free(body);
+  char *at = load.request + head_length;
+  for (int i = 0; i < MAX_NUMBERS && (at = strstr(at, NUMBER_MARK)); at += sizeof NUMBER_MARK - 1)
+    load.numbers[i++] = at;
 }
 
 static void report(uint64_t now) {

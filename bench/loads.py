@@ -15,6 +15,8 @@ GITLAB = "/v2/code/completions"
 CODE = "def add(a, b):\n    return a + b\n"
 SMALL = 70
 """Repetitions of `CODE` for a body of about 2.3 kB: what an editor sends around the cursor."""
+NUMBER = "########"
+"""loadgen puts the number of the request there."""
 LARGE = 1480
 """Likewise for 50 kB: a chat with some files in it."""
 
@@ -25,8 +27,10 @@ class Load(NamedTuple):
     `connections` are always busy, as far as the server lets them. `seconds` is how long it takes.
     `whole` tells the gateway that this upstream notices hang-ups without streaming, as vLLM does
     and the fake one too: answers that nobody streams are then asked for in one piece.
-    `beside` names the load that asks for the same at another door. GitLab's requests name no model:
-    there the route of completions leads to `model`.
+    `beside` names the load that asks for the same at another door. Requests of GitLab and Tabby
+    name no model: there the route of completions leads to `model`. `headline` loads stand in the
+    table that everybody sees. `segments` asks as Tabby's editors do. Completions differ from each
+    other, except where they are `known`: those an earlier answer implies.
     """
 
     name: str
@@ -40,16 +44,34 @@ class Load(NamedTuple):
     family: str = "general"
     seconds: float = 3.0
     beside: str = ""
+    headline: bool = False
+    segments: bool = False
+    known: bool = False
 
     @property
-    def body(self) -> bytes:
-        """The request that every connection sends."""
+    def ours(self) -> bool:
+        """Whether only a gateway of ours has this door, or this memory."""
+        return self.path == GITLAB or self.segments or self.known
+
+    @property
+    def unframed(self) -> bool:
+        """Whether its streams end without saying so."""
+        return self.path == GITLAB
+
+    def body(self, before: str = "") -> bytes:
+        """Return the request that every connection sends; `before` stands before the model."""
         code = CODE * self.repetitions_of_code
-        above, below = code + "def subtract(a, b):\n    ", "\n\n\n" + CODE
+        number = "0" if self.known else NUMBER
+        above, below = f"# {number}\n{code}def subtract(a, b):\n    ", "\n\n\n" + CODE
         if self.path == GITLAB:
             file = {"content_above_cursor": above, "content_below_cursor": below}
-            return json.dumps({"current_file": {"file_name": "sums.py", **file}}).encode()
-        asked: dict[str, Any] = {"model": self.model}
+            # Another file each time: a later completion of the same would end the earlier one.
+            named = {"current_file": {"file_name": f"sums{number}.py", **file}}
+            return json.dumps(named | {"stream": self.stream}).encode()
+        if self.segments:
+            segments = {"prefix": above, "suffix": below}
+            return json.dumps({"language": "python", "segments": segments}).encode()
+        asked: dict[str, Any] = {"model": before + self.model}
         if self.path == CHAT:
             asked["messages"] = [{"role": "user", "content": code}]
         else:
@@ -61,9 +83,26 @@ class Load(NamedTuple):
 
 # Where a title says nothing else, an answer has 64 tokens, which come as fast as they can.
 LOADS = (
-    Load("chat c1", "chat, 1 connection", CHAT, "general-t64", 1, whole=True, seconds=2),
-    Load("chat c32", "chat, 32 connections", CHAT, "general-t64", 32, whole=True),
-    Load("chat short c32", "chat, one token, 32 connections", CHAT, "general-t1", 32, whole=True),
+    Load(
+        "chat c1",
+        "chat, 1 connection",
+        CHAT,
+        "general-t64",
+        1,
+        whole=True,
+        seconds=2,
+        headline=True,
+    ),
+    Load("chat c32", "chat, 32 connections", CHAT, "general-t64", 32, whole=True, headline=True),
+    Load(
+        "chat short c32",
+        "chat, one token, 32 connections",
+        CHAT,
+        "general-t1",
+        32,
+        whole=True,
+        headline=True,
+    ),
     # The same for the caller as "chat c32"; the name differs, since deployments go by it.
     Load(
         "chat streamed c32",
@@ -98,8 +137,9 @@ LOADS = (
         "codestral-t64",
         32,
         family="codestral",
+        headline=True,
     ),
-    # Right behind what it is compared with, so that both meet with the same disturbances.
+    # Right behind what they are compared with, so that all meet with the same disturbances.
     Load(
         "GitLab completion c32",
         "completion by GitLab, 32 connections",
@@ -108,6 +148,39 @@ LOADS = (
         32,
         family="codestral",
         beside="completion c32",
+        headline=True,
+    ),
+    Load(
+        "Tabby completion c32",
+        "completion by Tabby, 32 connections",
+        TEXT,
+        "codestral-t64",
+        32,
+        family="codestral",
+        beside="completion c32",
+        headline=True,
+        segments=True,
+    ),
+    Load(
+        "known completion c1",
+        "completion from memory, 1 connection",
+        TEXT,
+        "codestral-t64",
+        1,
+        family="codestral",
+        seconds=2,
+        headline=True,
+        known=True,
+    ),
+    Load(
+        "known completion c32",
+        "completion from memory, 32 connections",
+        TEXT,
+        "codestral-t64",
+        32,
+        family="codestral",
+        headline=True,
+        known=True,
     ),
     Load(
         "chat paced",
@@ -117,6 +190,7 @@ LOADS = (
         100,
         stream=True,
         seconds=4,
+        headline=True,
     ),
     Load(
         "chat burst",
@@ -125,6 +199,7 @@ LOADS = (
         "general-t64-d0",
         32,
         stream=True,
+        headline=True,
     ),
     Load(
         "completion paced",
@@ -135,6 +210,7 @@ LOADS = (
         stream=True,
         family="codestral",
         seconds=4,
+        headline=True,
     ),
     Load(
         "completion burst",
@@ -145,7 +221,28 @@ LOADS = (
         stream=True,
         family="codestral",
     ),
+    Load(
+        "GitLab completion burst",
+        "completion by GitLab, 32 streams, tokens without a gap",
+        GITLAB,
+        "codestral-t64",
+        32,
+        stream=True,
+        family="codestral",
+        beside="completion burst",
+        headline=True,
+    ),
 )
+
+CARRIED = Load(
+    "chat carried",
+    "chat, streams of 50 tokens/s",
+    CHAT,
+    "general-t100-d20",
+    1000,
+    stream=True,
+)
+"""What `carrying.py` asks, on fewer connections where so many are too much."""
 
 
 class Cancellation(NamedTuple):
@@ -161,12 +258,11 @@ class Cancellation(NamedTuple):
     whole: bool = False
     family: str = "general"
 
-    @property
-    def body(self) -> bytes:
-        """The request."""
+    def body(self, before: str = "") -> bytes:
+        """Return the request; `before` stands before the model."""
         return json.dumps(
             {
-                "model": self.model,
+                "model": before + self.model,
                 "messages": [{"role": "user", "content": CODE}],
                 "stream": self.stream,
             }

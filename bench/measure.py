@@ -32,12 +32,13 @@ from processes import (
 )
 from stacks import Stack
 
-WARM_UP_SECONDS = 0.7
+WARM_UP_SECONDS = 0.5
 WARM_UP_CONNECTIONS = 16
 LEAST_SHARE = 0.8
 """Of the time that it wanted its core: a server that got less was starved, and its figures lie."""
-START_PATIENCE = 30.0
+METRICS_PATIENCE = 30.0
 SETTLE_SECONDS = 1.0
+TAIL_LINES, TAIL_WIDTH = 8, 300
 LOAD_PATIENCE = 120.0
 """Seconds more than asked that one run of loadgen may take; it gives up by itself after 60."""
 
@@ -75,8 +76,9 @@ class Start(Struct, frozen=True):
 
 
 class Measured(Struct):
-    """All that was seen of one stack; `runs` by the load's name.
+    """All that was seen of one stack; `runs` and `failures` by the load's name.
 
+    What failed before or beside the loads is among the `failures` as ``start`` and ``hang-ups``.
     `traces` counts the requests that the gateway recorded, `dropped_traces` those that it lost.
     """
 
@@ -87,6 +89,11 @@ class Measured(Struct):
     hang_ups: list[HangUps] = field(default_factory=list[HangUps])
     traces: int = 0
     dropped_traces: int = 0
+    failures: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class UnansweredError(Exception):
+    """A stack did not start, or did not answer as it should: nothing was measured."""
 
 
 class Live(Struct):
@@ -111,21 +118,55 @@ def measure(
     found = {stack.name: Measured(stack.name, stack.version) for stack in stacks}
     for repetition in range(repetitions):
         with contextlib.ExitStack() as all_running:
-            live = [all_running.enter_context(started(stack)) for stack in stacks]
+            live = _all_started(stacks, found, all_running)
             for load in loads:
                 note(f"repetition {repetition + 1} of {repetitions}: {load.title}")
                 for each in live:
-                    if not each.stack.answers(load):
-                        continue
-                    run = run_load(each, load, tools, shorter)
-                    found[each.stack.name].runs.setdefault(load.name, []).append(run)
+                    if each.stack.answers(load):
+                        _measure_one(each, load, tools, shorter, found[each.stack.name])
             for each in live:
                 seen = found[each.stack.name]
                 start = Start(each.started_in, each.idle_bytes, resident_bytes(each.pid))
                 seen.starts.append(start)
-                seen.hang_ups = seen.hang_ups or hang_up(each.stack.port, upstream_port)
+                _hang_up_once(seen, each.stack, upstream_port)
                 _count_traces(seen, each.stack)
     return list(found.values())
+
+
+def _all_started(
+    stacks: Sequence[Stack], found: dict[str, Measured], all_running: contextlib.ExitStack
+) -> list[Live]:
+    live: list[Live] = []
+    for stack in stacks:
+        if "start" in found[stack.name].failures:
+            continue
+        try:
+            live.append(all_running.enter_context(started(stack)))
+        except UnansweredError as error:
+            found[stack.name].failures["start"] = str(error)
+            note(str(error))
+    return live
+
+
+def _measure_one(live: Live, load: Load, tools: Tools, shorter: float, seen: Measured) -> None:
+    if load.name in seen.failures:
+        return
+    try:
+        run = run_load(live, load, tools, shorter)
+    except UnansweredError as error:
+        seen.failures[load.name] = str(error)
+        note(str(error))
+    else:
+        seen.runs.setdefault(load.name, []).append(run)
+
+
+def _hang_up_once(seen: Measured, stack: Stack, upstream_port: int) -> None:
+    if seen.hang_ups or "hang-ups" in seen.failures:
+        return
+    try:
+        seen.hang_ups = hang_up(stack, upstream_port)
+    except OSError as error:
+        seen.failures["hang-ups"] = str(error)
 
 
 @contextlib.contextmanager
@@ -140,14 +181,14 @@ def started(stack: Stack) -> Generator[Live]:
 
 
 def run_load(live: Live, load: Load, tools: Tools, shorter: float) -> Run:
-    """Put one load on one stack, once, after a warm-up."""
+    """Put one load on one stack, once, after a warm-up; raises `UnansweredError`."""
     body = live.stack.folder / "body.json"
-    body.write_bytes(load.body)
+    body.write_bytes(load.body(live.stack.before))
     warm_connections = min(load.connections, WARM_UP_CONNECTIONS)
-    _loadgen(live, load, tools, body, warm_connections, WARM_UP_SECONDS)
+    loadgen(live, load, tools, body, warm_connections, WARM_UP_SECONDS)
     cpu, waited = cpu_seconds(live.pid), waited_seconds(live.pid)
     clock = time.perf_counter()
-    told = _loadgen(live, load, tools, body, load.connections, load.seconds / shorter)
+    told = loadgen(live, load, tools, body, load.connections, load.seconds / shorter)
     wall = time.perf_counter() - clock
     cpu, waited = cpu_seconds(live.pid) - cpu, waited_seconds(live.pid) - waited
     per = told["chunks"] if load.stream else told["ok"]
@@ -164,30 +205,36 @@ def run_load(live: Live, load: Load, tools: Tools, shorter: float) -> Run:
     )
 
 
-def _loadgen(
-    live: Live, load: Load, tools: Tools, body: Path, connections: int, seconds: float
+def loadgen(
+    live: Live,
+    load: Load,
+    tools: Tools,
+    body: Path,
+    connections: int,
+    seconds: float,
+    *more: str,
 ) -> dict[str, float]:
-    """Return what loadgen tells, with every request counted.
+    """Return what loadgen tells, with every request counted where `more` says nothing else.
 
     Raises:
-        SystemExit: an answer was wrong or missing, so that nothing was measured.
+        UnansweredError: an answer was wrong or missing, so that nothing was measured.
 
     """
     stack = live.stack
     command = pinned(
         TOOL_CORE,
         [
-            *(tools.loadgen, "-p", str(stack.port), "-u", load.path, "-b", body),
-            *stack.credentials(load),
-            *("-c", str(connections), "-d", str(seconds), "-w", "0"),
+            *(tools.loadgen, *stack.asking(load), "-b", body, "-c", str(connections)),
+            *("-d", str(seconds), "-w", "0", *more),
             *(["-s"] if load.stream else []),
         ],
     )
     patience = seconds + LOAD_PATIENCE
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=patience)
     told: dict[str, float] = json.loads(done.stdout) if done.returncode == 0 else {}
-    if not told or told["err"] or told["incomplete"] or told["reconn"] or not told["ok"]:
-        sys.exit(
+    broken = told and (told["err"] or told["reconn"] or (told["incomplete"] and not load.unframed))
+    if not told or broken or not told["ok"]:
+        raise UnansweredError(
             f"{stack.name} did not answer '{load.title}' as it should, so nothing was measured.\n"
             f"loadgen says: {done.stdout or done.stderr}The server's output ends with:\n"
             + _tail(stack.folder / "output.log")
@@ -196,12 +243,20 @@ def _loadgen(
 
 
 def _first_answer(stack: Stack, pid: int, log: Path, begun: float) -> float:
-    """Return the seconds from its begin until the stack answers a chat with 200."""
-    load, answered = LOADS[0], ""
-    while (waited := time.perf_counter() - begun) < START_PATIENCE:
-        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=START_PATIENCE)
-        with contextlib.suppress(OSError), contextlib.closing(connection):
-            connection.request("POST", CHAT, load.body, {"authorization": f"Bearer {KEY}"})
+    """Return the seconds from its begin until the stack answers a chat with 200.
+
+    Raises:
+        UnansweredError: it does not within its patience.
+
+    """
+    body, answered = LOADS[0].body(stack.before), ""
+    headers = dict(line.split(": ", 1) for line in stack.headers)
+    headers |= {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+    while (waited := time.perf_counter() - begun) < stack.patience:
+        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=stack.patience)
+        broken = (OSError, http.client.HTTPException)
+        with contextlib.suppress(*broken), contextlib.closing(connection):
+            connection.request("POST", stack.below + CHAT, body, headers)
             answer = connection.getresponse()
             answered = f"{answer.status} {answer.read(300)!r}"
             if answer.status == 200:
@@ -209,7 +264,7 @@ def _first_answer(stack: Stack, pid: int, log: Path, begun: float) -> float:
         if not Path(f"/proc/{pid}/stat").exists():
             break
         time.sleep(0.005)
-    sys.exit(
+    raise UnansweredError(
         f"{stack.name} gave no answer with 200 within {waited:.0f} s of its start {answered}."
         f" Its output ends with:\n{_tail(log)}"
     )
@@ -220,7 +275,7 @@ def _count_traces(seen: Measured, stack: Stack) -> None:
     if not stack.metrics_port:
         return
     url = f"http://127.0.0.1:{stack.metrics_port}/metrics"
-    with urllib.request.urlopen(url, timeout=START_PATIENCE) as answer:
+    with urllib.request.urlopen(url, timeout=METRICS_PATIENCE) as answer:
         lines: list[str] = answer.read().decode().splitlines()
     seen.traces += _total(lines, "inhouse_requests_total{")
     seen.dropped_traces += _total(lines, "inhouse_traces_dropped_total")
@@ -231,7 +286,8 @@ def _total(lines: Sequence[str], start: str) -> int:
 
 
 def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+    lines = log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+    return "\n".join(line[:TAIL_WIDTH] for line in lines)
 
 
 def note(text: str) -> None:

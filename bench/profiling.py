@@ -38,7 +38,7 @@ from loads import LOADS, Load
 from machine import machine
 from processes import SERVER_CORE, TOOL_CORE, free_port, pinned, running, wait_for_port
 from report import table
-from stacks import Stack, stacks
+from stacks import BUILDERS, Stack, stacks
 
 DEFAULT = ("chat short c32", "chat c32", "chat paced", "completion c32", "completion paced")
 PACKAGE = str(Path(inhouse.__file__).parent) + os.sep
@@ -78,7 +78,7 @@ def main() -> int:
         upstream = [ctools.build().fake_openai, str(port)]
         with running(TOOL_CORE, upstream, env={}, log=folder / "upstream.log"):
             wait_for_port(port)
-            stack = stacks(folder, port, ["inhouse"])[0]
+            stack = stacks(folder, port, {"inhouse": BUILDERS["inhouse"]})[0]
             # The gateway's log goes where it costs as much as in production, and out of the way.
             os.dup2(os.open(folder / "gateway.log", os.O_WRONLY | os.O_CREAT), sys.stderr.fileno())
             run(_serve(stack, loads, asked.functions))
@@ -123,12 +123,11 @@ async def _profile(stack: Stack, loads: Sequence[Load], functions: int) -> None:
 
 async def _run(stack: Stack, load: Load, *, seconds: float) -> Cost:
     body = stack.folder / "body.json"
-    body.write_bytes(load.body)
+    body.write_bytes(load.body())
     loop, process, waited = time.thread_time(), time.process_time(), _waited()
     loadgen = await asyncio.create_subprocess_exec(
-        *pinned(TOOL_CORE, [ctools.build().loadgen, "-p", str(stack.port), "-u", load.path]),
+        *pinned(TOOL_CORE, [ctools.build().loadgen, *stack.asking(load)]),
         *("-b", str(body), "-c", str(load.connections), "-d", str(seconds), "-w", "0"),
-        *stack.credentials(load),
         *(["-s"] if load.stream else []),
         stdout=asyncio.subprocess.PIPE,
     )

@@ -57,19 +57,20 @@ def figure(runs: Sequence[Run]) -> Figure:
 
 
 def figures(measured: Sequence[Measured]) -> dict[str, dict[str, Figure]]:
-    """Return the figures by stack and load."""
+    """Return the figures by stack and load, of stacks that were measured at all."""
     return {
-        each.name: {load: figure(runs) for load, runs in each.runs.items()} for each in measured
+        each.name: {load: figure(runs) for load, runs in each.runs.items()}
+        for each in measured
+        if each.runs
     }
 
 
-def markdown(measured: Sequence[Measured], conditions: dict[str, str]) -> str:
-    """Return all tables."""
+def markdown(measured: Sequence[Measured]) -> str:
+    """Return the long tables."""
     found = figures(measured)
     requests = [load for load in LOADS if not load.stream and load.name in found[measured[0].name]]
     streams = [load for load in LOADS if load.stream and load.name in found[measured[0].name]]
     parts = [
-        _conditions(measured, conditions),
         "### Requests that are answered whole",
         table(
             (
@@ -93,7 +94,7 @@ def markdown(measured: Sequence[Measured], conditions: dict[str, str]) -> str:
                 *("stack", "first start to first 200, s", "later starts, s"),
                 *("RSS idle, MiB", "RSS after the loads, MiB"),
             ),
-            [_start_row(each) for each in measured],
+            [_start_row(each) for each in measured if each.starts],
         ),
         "### Hang-ups that reach the upstream within 4 s",
         table(
@@ -104,8 +105,9 @@ def markdown(measured: Sequence[Measured], conditions: dict[str, str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _conditions(measured: Sequence[Measured], conditions: dict[str, str]) -> str:
-    lines = [f"- {name}: {value}" for name, value in conditions.items()]
+def conditions(measured: Sequence[Measured], found: dict[str, str]) -> str:
+    """Return what the figures hold for."""
+    lines = [f"- {name}: {value}" for name, value in found.items()]
     lines += [f"- {each.name}: {each.version}" for each in measured]
     lines += [
         f"- {each.name} recorded {each.traces:,} traces and lost {each.dropped_traces:,}"

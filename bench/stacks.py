@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from instance import Instance
-from loads import CANCELLATIONS, GITLAB, KEY, LOADS, Load
+from loads import CANCELLATIONS, CARRIED, CHAT, GITLAB, KEY, LOADS, TEXT, Load
 from processes import free_port
 
 HERE = Path(__file__).resolve().parent
@@ -24,7 +24,10 @@ SBIN = ("/usr/sbin", "/usr/local/sbin")
 class Stack(NamedTuple):
     """A server to measure; `version` is for the report.
 
-    `folder` is its own: what it writes stays there. `gitlab` may ask it, None where no GitLab may.
+    `folder` is its own: what it writes stays there. `gitlab` may ask it, None where no GitLab may:
+    only a gateway of ours is asked at more than `paths`. `below` stands before each path, `before`
+    before each model, and `headers` come along with each request. `variables` are its environment
+    besides nothing of the user's, `patience` the seconds that its start may take.
     """
 
     name: str
@@ -34,33 +37,41 @@ class Stack(NamedTuple):
     folder: Path
     metrics_port: int = 0
     gitlab: Instance | None = None
+    paths: tuple[str, ...] = (CHAT, TEXT)
+    below: str = ""
+    before: str = ""
+    headers: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    patience: float = 30.0
 
     def answers(self, load: Load) -> bool:
         """Return whether it has the door that the load asks at."""
-        return load.path != GITLAB or self.gitlab is not None
+        return self.gitlab is not None or (load.path in self.paths and not load.ours)
 
-    def credentials(self, load: Load) -> list[str]:
-        """Return what loadgen says of who asks."""
-        if self.gitlab is None or load.path != GITLAB:
-            return ["-k", KEY]
-        said = [f"{name}: {value}" for name, value in self.gitlab.headers.items()]
-        return ["-k", self.gitlab.token, *(word for line in said for word in ("-H", line))]
+    def asking(self, load: Load) -> list[str]:
+        """Return what loadgen says besides the body."""
+        said, key = self.headers, KEY
+        if self.gitlab is not None and load.path == GITLAB:
+            said = tuple(f"{name}: {value}" for name, value in self.gitlab.headers.items())
+            key = self.gitlab.token
+        lines = [word for line in said for word in ("-H", line)]
+        return ["-p", str(self.port), "-u", self.below + load.path, "-k", key, *lines]
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment it runs in: nothing of the user's."""
-        return {"HOME": str(self.folder), "PATH": os.defpath, "LANG": "C.UTF-8"}
+        own = {"HOME": str(self.folder), "PATH": os.defpath, "LANG": "C.UTF-8"}
+        return own | dict(self.variables)
 
 
-def stacks(folder: Path, upstream_port: int, only: Sequence[str] = ()) -> list[Stack]:
-    """Write each stack's configuration below `folder`; return them, the gateway first.
+Builder = Callable[[Path, int], Stack | None]
+"""From a stack's folder and the upstream's port; None where its server is not installed."""
 
-    `only` leaves out every stack that it does not name; an empty one leaves out none.
-    """
+
+def stacks(folder: Path, upstream_port: int, builders: Mapping[str, Builder]) -> list[Stack]:
+    """Write each stack's configuration below `folder`; return those that are installed."""
     found: list[Stack] = []
-    for name, builder in BUILDERS.items():
-        if only and name not in only:
-            continue
+    for name, builder in builders.items():
         own = folder / name
         own.mkdir(parents=True, exist_ok=True)
         stack = builder(own, upstream_port)
@@ -69,11 +80,26 @@ def stacks(folder: Path, upstream_port: int, only: Sequence[str] = ()) -> list[S
     return found
 
 
+def earlier(name: str, source: Path) -> Builder:
+    """Return what builds the gateway of another source tree, on the packages of this one."""
+
+    def build(folder: Path, upstream_port: int) -> Stack:
+        now = _inhouse(folder, upstream_port)
+        return now._replace(
+            name=name,
+            version="its code, the packages of this environment",
+            command=(sys.executable, "-m", "inhouse", *now.command[1:]),
+            variables=(("PYTHONPATH", str(source)),),
+        )
+
+    return build
+
+
 def _inhouse(folder: Path, upstream_port: int) -> Stack:
     port, metrics_port = free_port(), free_port()
     config, gitlab = folder / "inhouse.toml", Instance()
     # One deployment for each model that a load asks for: the fake upstream is steered by its name.
-    models = {each.model: each for each in (*LOADS, *CANCELLATIONS)}
+    models = {each.model: each for each in (*LOADS, CARRIED, *CANCELLATIONS)}
     deployments = "".join(
         f'[[deployments]]\nname = "{model}"\nfamily = "{asked.family}"\n'
         f'endpoint = "http://127.0.0.1:{upstream_port}/v1"\n'
@@ -81,7 +107,8 @@ def _inhouse(folder: Path, upstream_port: int) -> Stack:
         f"options.whole_answers = {str(asked.whole).lower()}\n\n"
         for model, asked in models.items()
     )
-    routed = json.dumps([load.model for load in LOADS if load.path == GITLAB])
+    # Whose requests name no model is led to the one of GitLab's loads and of Tabby's.
+    routed = json.dumps(sorted({load.model for load in LOADS if load.ours}))
     config.write_text(
         f'[server]\nport = {port}\n\n[metrics]\nport = {metrics_port}\n\n[log]\nformat = "json"\n\n'
         f'[store]\nurl = "sqlite:///inhouse.db"\n\n{deployments}'
@@ -150,5 +177,5 @@ def _output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-BUILDERS = {"inhouse": _inhouse, "reference": _reference, "nginx": _nginx}
-"""The gateway first; each returns None where its server is not installed."""
+BUILDERS: dict[str, Builder] = {"inhouse": _inhouse, "reference": _reference, "nginx": _nginx}
+"""The gateway first."""
