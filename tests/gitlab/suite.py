@@ -40,10 +40,10 @@ endpoint = "{endpoint}"
 """What every case can ask: one that fills in at the cursor, and one that talks."""
 
 
-def cases() -> dict[str, Path]:
+def cases(folder: Path = FOLDER) -> dict[str, Path]:
     """Return the names of all cases with the file that holds each; a name stands once."""
     found: dict[str, Path] = {}
-    for path in sorted(FOLDER.glob("*.json")):
+    for path in sorted(folder.glob("*.json")):
         for entry in json.loads(path.read_bytes()):
             name = f"{path.stem}: {entry['name']}"
             if name in found:
