@@ -75,6 +75,7 @@ class Gateway:
                 documents=lambda root, exclude: files.read(Path(root), exclude),
                 egress=self._egress,
                 authorities=config.authorities,
+                http_client=config.egress.http_client,
             )
         )
         self.identity = Identity(
