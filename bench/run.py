@@ -171,7 +171,7 @@ def _tell(found: Found, asked: argparse.Namespace) -> None:
         }
         parts.append(peer_report.markdown(found.measured, found.figures, found.missing, disk))
     elif "inhouse" in found.figures:
-        kept = results.latest(but=found.conditions["commit"])
+        *_, kept = [None, *results.kept(but=found.conditions["commit"])]
         parts.append(
             headline.markdown(
                 found.measured, found.figures, earlier=now, kept=kept, carried=found.carried
