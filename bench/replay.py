@@ -40,6 +40,10 @@ UNKNOWN = 0.15
 PATIENCE = 60.0
 KEY = "ihk_bench_{number}_0123456789abcdef"
 REMEMBERED = "SELECT duration_ms FROM traces WHERE outcome = 'remembered'"
+HEADER = (
+    "| dialect | debounce | memory, superseding | asked | suggested | p50 ms | p95 | p99"
+    " | characters accepted | upstream requests each | tokens each | read | written | wrong |"
+)
 
 
 class Gateway(NamedTuple):
@@ -209,22 +213,23 @@ def _told(milliseconds: Sequence[float]) -> str:
 
 
 def _table(played: Sequence[Played]) -> Iterator[str]:
-    yield (
-        "| dialect | debounce | memory, superseding | requests | suggested | p50 ms | p95 | p99"
-        " | characters accepted | upstream requests each | tokens each | tokens | wrong |"
-    )
-    yield "| --- | ---: | --- |" + " ---: |" * 10
+    yield HEADER
+    yield "| --- | ---: | --- |" + " ---: |" * 11
     for number, each in enumerate(played):
         found, took = each.figures, each.figures.milliseconds
         characters = max(1, found.accepted_characters)
         waits = "" if took is None else f"{took.p50:.1f} | {took.p95:.1f} | {took.p99:.1f}"
         wrong = found.wrong.contradicted + found.wrong.changed + found.failed
-        spared = f"{each.tokens / played[number - 1].tokens - 1:+.1%}" if each.spares else ""
+        read, written = str(each.asked.prompt_tokens), str(each.asked.completion_tokens)
+        if each.spares:
+            without = played[number - 1]
+            read = f"{each.asked.prompt_tokens / without.asked.prompt_tokens - 1:+.1%}"
+            written = f"{each.asked.completion_tokens / without.asked.completion_tokens - 1:+.1%}"
         yield (
             f"| {each.dialect} | {each.debounce} ms | {'on' if each.spares else 'off'}"
             f" | {found.asked} | {found.answered - found.empty} | {waits}"
             f" | {found.accepted_characters} | {each.asked.requests / characters:.2f}"
-            f" | {each.tokens / characters:.0f} | {spared or each.tokens} | {wrong} |"
+            f" | {each.tokens / characters:.0f} | {read} | {written} | {wrong} |"
         )
 
 

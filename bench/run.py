@@ -77,8 +77,9 @@ def main() -> int:
     for name, failed in failures.items():
         for why in failed.values():
             print(f"{name}: {why}", file=sys.stderr)
+    replayed = 0 if asked.peers or asked.stacks or asked.loads else _replay(asked)
     repository = _repository(asked) if asked.all else 0
-    return 1 if any(failures.values()) else repository
+    return 1 if any(failures.values()) else replayed or repository
 
 
 def _arguments() -> argparse.Namespace:
@@ -201,6 +202,17 @@ def _keep(found: Found, asked: argparse.Namespace) -> None:
             own["inhouse"] = found.figures[stack]
             path = results.keep(results.of_commit(revision, found.conditions, own))
             note(f"kept in {path.name}")
+
+
+def _replay(asked: argparse.Namespace) -> int:
+    note("the typing sessions")
+    few = [] if asked.all else ["--debounces", "250"]
+    command = [sys.executable, str(Path(__file__).with_name("replay.py")), *few]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    print(f"\n{done.stdout}")
+    if asked.docs and asked.all:
+        _document("replay", done.stdout)
+    return done.returncode
 
 
 def _repository(asked: argparse.Namespace) -> int:
