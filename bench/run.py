@@ -163,35 +163,38 @@ def _carried(
 
 def _tell(found: Found, asked: argparse.Namespace) -> None:
     conditions = report.conditions(found.measured, found.conditions)
-    parts, now, long = [conditions], _earlier(asked), ""
+    parts: dict[str, str] = {}
     if asked.peers:
-        disk = {
-            name: peer_installs.installed(name).megabytes
-            for name in peers.STARTS
-            if name not in found.missing
-        }
-        parts.append(peer_report.markdown(found.measured, found.figures, found.missing, disk))
+        parts["peers"] = _beside_peers(found)
     elif "inhouse" in found.figures:
         *_, kept = [None, *results.kept(but=found.conditions["commit"])]
-        parts.append(
-            headline.markdown(
-                found.measured, found.figures, earlier=now, kept=kept, carried=found.carried
-            )
+        parts["headline"] = headline.markdown(
+            found.measured,
+            found.figures,
+            earlier=_earlier(asked),
+            kept=kept,
+            carried=found.carried,
         )
-    if asked.all or asked.loads:
-        long = report.markdown(found.measured)
-        if asked.all:
-            size, _ = installed_bytes("inhouse")
-            kept_to = budget.lines(found.measured, found.figures, size)
-            long = f"{long}\n### The budget\n\n{budget.markdown(kept_to)}\n"
-        parts.append(long)
-    print("\n\n".join(parts))
+    if asked.all:
+        size, _ = installed_bytes("inhouse")
+        kept_to = budget.markdown(budget.lines(found.measured, found.figures, size))
+        parts["gateway"] = f"{report.markdown(found.measured)}\n### The budget\n\n{kept_to}\n"
+    elif asked.loads:
+        parts["gateway"] = report.markdown(found.measured)
+    print("\n\n".join((conditions, *parts.values())))
     if asked.docs:
-        _document("peers" if asked.peers else "gateway", "\n\n".join(parts))
+        for part, text in parts.items():
+            _document(part, f"{conditions}\n\n{text}")
     if asked.json:
         asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     if asked.keep:
         _keep(found, asked)
+
+
+def _beside_peers(found: Found) -> str:
+    there = [name for name in peers.STARTS if name not in found.missing]
+    disk = {name: peer_installs.installed(name).megabytes for name in there}
+    return peer_report.markdown(found.measured, found.figures, found.missing, disk)
 
 
 def _keep(found: Found, asked: argparse.Namespace) -> None:

@@ -27,7 +27,8 @@ class Stack(NamedTuple):
     `folder` is its own: what it writes stays there. `gitlab` may ask it, None where no GitLab may:
     only a gateway of ours is asked at more than `paths`. `below` stands before each path, `before`
     before each model, and `headers` come along with each request. `variables` are its environment
-    besides nothing of the user's, `patience` the seconds that its start may take.
+    besides nothing of the user's, `patience` the seconds that its start may take. A server whose
+    `port` is 0 takes one by itself, and says "listening on" which.
     """
 
     name: str

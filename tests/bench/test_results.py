@@ -20,7 +20,7 @@ def result(path: Path, commit: str, **stacks: dict[str, float]) -> str:
     figures = {
         stack: {load: figure(cpu) for load, cpu in loads.items()} for stack, loads in stacks.items()
     }
-    said = {"commit": commit, "at": "2026-11-21", "subject": "", "conditions": {}}
+    said: dict[str, Any] = {"commit": commit, "at": "2026-11-21", "subject": "", "conditions": {}}
     path.write_text(json.dumps(said | {"figures": figures}))
     return str(path)
 
