@@ -28,6 +28,7 @@ from inhouse.features.embedding import Embedding
 from inhouse.features.generation import Generation
 from inhouse.features.superseding import Superseding
 from inhouse.features.tasks import Tasks
+from inhouse.features.typeahead import Typeahead
 from inhouse.identity import Callers, Identity
 from inhouse.providers.loading import Providers
 from inhouse.records.log import Log
@@ -119,7 +120,7 @@ class Gateway:
             quotas=self._quotas,
             settings=lambda: self._catalog.settings,
         )
-        self.completion = Completion(asking, Superseding())
+        self.completion = Completion(asking, Superseding(), Typeahead())
         self.generation = Generation(asking)
         self.chat = Chat(asking)
         self.agent = Agent(asking)
@@ -200,6 +201,7 @@ class Gateway:
     def _take(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._callers = Callers(catalog)
+        self.completion.forget()
         self._admit()
         self._readiness.watch(catalog.deployments)
 

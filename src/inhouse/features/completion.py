@@ -15,6 +15,7 @@ from inhouse.features.shaping import Chain, Shaper
 from inhouse.features.silence import silence
 from inhouse.features.superseding import Superseding
 from inhouse.features.trim import Trimmer
+from inhouse.features.typeahead import MOST_TOKENS, Typeahead
 from inhouse.prompts import render_completion
 from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
@@ -24,10 +25,15 @@ from inhouse.routing.watch import Watch
 class Completion:
     """Suggests what goes between the code before the cursor and the code behind it."""
 
-    def __init__(self, asking: Asking, superseding: Superseding) -> None:
-        """Ask through `asking`; `superseding` knows what runs for whom."""
+    def __init__(self, asking: Asking, superseding: Superseding, typeahead: Typeahead) -> None:
+        """`superseding` knows what runs for whom, `typeahead` what was suggested."""
         self._asking = asking
         self._superseding = superseding
+        self._typeahead = typeahead
+
+    def forget(self) -> None:
+        """Answer nothing more from memory of what was asked so far."""
+        self._typeahead.forget()
 
     async def stream(
         self, request: CompletionRequest, target: Target, recording: Recording
@@ -36,6 +42,7 @@ class Completion:
 
         It ends early, and well, where a later completion of the same caller and file takes its
         place, and at its last whole line when its time is up. It is empty where none is wanted.
+        What an earlier suggestion already says is not asked for again.
         """
         if why := silence(request, self._asking.settings):
             # Whoever typed on to such a place waits for the earlier completion no more.
@@ -49,23 +56,58 @@ class Completion:
         most = request.params.n * output
         async with self._asking.admitted(target, recording, size, most) as watch:
             try:
-                with self._claimed(request, target, watch):
-                    async with contextlib.aclosing(
-                        self._deltas(request, target, recording, watch)
-                    ) as deltas:
-                        async for delta in deltas:
-                            yield delta
+                if self._remembers(request, output):
+                    deltas = self._read(request, target, recording, watch)
+                else:
+                    deltas = self._asked(request, target, recording, watch)
+                async with contextlib.aclosing(deltas):
+                    async for delta in deltas:
+                        yield delta
             except SupersededError:
                 yield Delta(usage=recording.superseded())
 
+    def _remembers(self, request: CompletionRequest, output: int) -> bool:
+        """Tell whether the answer may be shared; what we only hand on may change its form."""
+        params = request.params
+        wanted = params.n == 1 and output <= MOST_TOKENS and not params.extra
+        return wanted and self._asking.settings.completion_memory
+
+    async def _read(
+        self, request: CompletionRequest, target: Target, recording: Recording, watch: Watch
+    ) -> AsyncGenerator[Delta]:
+        """Yield an answer that others may read too."""
+        reading = self._typeahead.reading(
+            request,
+            target,
+            recording,
+            watch,
+            lambda witness, own: self._deltas(request, target, witness, own),
+        )
+        # Whoever types along reads before it claims, so that the answer always has a reader.
+        async with reading as reader:
+            with self._claimed(request, target, watch, reader.live):
+                async for delta in reader:
+                    yield delta
+
+    async def _asked(
+        self, request: CompletionRequest, target: Target, recording: Recording, watch: Watch
+    ) -> AsyncGenerator[Delta]:
+        """Yield an answer that is this request's alone."""
+        with self._claimed(request, target, watch):
+            async with contextlib.aclosing(
+                self._deltas(request, target, recording, watch)
+            ) as deltas:
+                async for delta in deltas:
+                    yield delta
+
     def _claimed(
-        self, request: CompletionRequest, target: Target, watch: Watch
+        self, request: CompletionRequest, target: Target, watch: Watch, answer: object = None
     ) -> contextlib.AbstractContextManager[None]:
         """Take the place of the earlier completion of the same file, where the file has a name."""
         if not request.path or not self._asking.settings.completion_superseding:
             return contextlib.nullcontext()
         owner = (target.caller.name, request.user, request.project, request.path)
-        return self._superseding.claim(owner, watch)
+        return self._superseding.claim(owner, watch, answer)
 
     def _deltas(
         self,

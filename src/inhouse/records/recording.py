@@ -34,6 +34,7 @@ class Recording:
         "_told",
         "caller",
         "completion_tokens",
+        "cut",
         "deltas",
         "deployments",
         "endpoint",
@@ -81,6 +82,7 @@ class Recording:
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self.finish_reason = ""
+        self.cut = False
         self.warnings: tuple[str, ...] = ()
 
     @property
@@ -109,12 +111,30 @@ class Recording:
     def left_early(self, finish_reason: str) -> Usage:
         """Note that we ended the answer ourselves; return the usage so far."""
         self.finish_reason = finish_reason
+        self.cut = finish_reason == "length"
         return self.usage
 
     def superseded(self) -> Usage:
         """Note that a later request took this one's place; return the usage so far."""
         self._outcome = Outcome.SUPERSEDED
         return self.left_early("stop")
+
+    def shares(self, stream: Recording) -> None:
+        """Note who answered; the answer costs another request, and this one nothing."""
+        self.deployments = stream.deployments[-1:]
+        self.family = stream.family
+
+    def bears(self, stream: Recording, usage: Usage, deltas: int) -> None:
+        """Note what an upstream's stream has cost, but for what others bear of it."""
+        self.deployments, self.failures = stream.deployments, stream.failures
+        self.family, self.finish_reason = stream.family, stream.finish_reason
+        if stream.first_delta is not None:
+            self.first_delta = max(stream.first_delta, self._started_clock)
+        cost = stream.usage
+        self._told = True
+        self.deltas = stream.deltas - deltas
+        self.prompt_tokens = max(0, cost.prompt_tokens - usage.prompt_tokens)
+        self.completion_tokens = max(0, cost.completion_tokens - usage.completion_tokens)
 
     def failed(self, error: UpstreamError) -> None:
         """Note that the deployment asked last did not answer, or not to the end."""
