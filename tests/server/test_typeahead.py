@@ -1,0 +1,206 @@
+"""Typing along a suggestion asks no upstream, at OpenAI's doors and at GitLab's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from inhouse.core.trace import Outcome
+from tests.server.serving import (
+    ADMIN,
+    DEVELOPER,
+    Served,
+    configuration,
+    route,
+    scripted,
+    serving,
+)
+
+SAID = ["foo", "(a", ", b)"]
+EDITOR = "[gitlab]\nserve_editor_api = true\n"
+Ask = Callable[..., Any]
+
+
+@contextlib.asynccontextmanager
+async def served(
+    folder: Path, settings: str = "", tokens: list[str] = SAID, **options: object
+) -> AsyncGenerator[Served]:
+    model = scripted("model", family="codestral", tokens=tokens, **options)
+    configured = configuration(folder, settings + model + route("completion", "model"))
+    async with serving(configured) as found:
+        yield found
+
+
+async def openai(here: Served, prefix: str, suffix: str = "\n", **fields: Any) -> str:
+    key = fields.pop("key", DEVELOPER)
+    content = {"model": "completion", "prompt": prefix, "suffix": suffix, "path": "a.py"} | fields
+    reply = await here.ask("POST", "/v1/completions", key=key, content=content)
+    assert reply.status == 200, reply.body
+    assert reply.json["model"] == "model"
+    return reply.json["choices"][0]["text"]
+
+
+async def gitlab(here: Served, prefix: str, suffix: str = "\n") -> str:
+    file = {
+        "file_name": "a.py",
+        "content_above_cursor": prefix,
+        "content_below_cursor": suffix,
+    }
+    reply = await here.ask(
+        "POST", "/v2/code/completions", key=DEVELOPER, content={"current_file": file}
+    )
+    assert reply.status == 200, reply.body
+    return reply.json["choices"][0]["text"] if reply.json["choices"] else ""
+
+
+DOORS = pytest.mark.parametrize("ask", [openai, gitlab])
+
+
+@DOORS
+async def test_typing_along_asks_once(tmp_path: Path, ask: Ask) -> None:
+    async with served(tmp_path) as here:
+        assert await ask(here, "x = ") == "foo(a, b)"
+        for typed in ("f", "foo", "foo(a, ", "fo", ""):
+            assert typed + await ask(here, f"x = {typed}") == "foo(a, b)"
+        assert len(here.scripted.calls) == 1
+        *memory, first = await here.traces()
+    assert first.deltas
+    for trace in memory:
+        assert trace.outcome is Outcome.OK
+        assert trace.deployments == ("model",)
+        assert (trace.deltas, trace.prompt_tokens, trace.completion_tokens) == (0, 0, 0)
+
+
+@DOORS
+async def test_what_the_editor_closed_is_not_said_again(tmp_path: Path, ask: Ask) -> None:
+    async with served(tmp_path) as here:
+        await ask(here, "x = ")
+        assert await ask(here, "x = foo(", ")\n") == "a, b"
+        assert len(here.scripted.calls) == 1
+        # The suggestion does not end so: the model has to think anew.
+        await ask(here, "x = foo(", "]\n")
+        assert len(here.scripted.calls) == 2
+
+
+@DOORS
+@pytest.mark.parametrize(
+    ("prefix", "suffix"),
+    [("x = bar", "\n"), ("y = ", "\n"), ("x = f", "\ny"), ("x = foo(a, b)", "\n")],
+    ids=["other characters", "other code", "other code behind", "all of it"],
+)
+async def test_anything_else_is_asked(tmp_path: Path, ask: Ask, prefix: str, suffix: str) -> None:
+    async with served(tmp_path) as here:
+        await ask(here, "x = ")
+        await ask(here, prefix, suffix)
+        assert len(here.scripted.calls) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"key": ADMIN},
+        {"user": "bob"},
+        {"path": "b.py"},
+        {"max_tokens": 9},
+        {"temperature": 0.5},
+        {"stop": ["x"]},
+        {"n": 2},
+        {"logit_bias": {"1": 1}},
+        {"model": "model"},
+    ],
+    ids=str,
+)
+async def test_nobody_gets_the_answer_to_another_question(
+    tmp_path: Path, other: dict[str, Any]
+) -> None:
+    async with served(tmp_path, route("chat", "model")) as here:
+        await openai(here, "x = ")
+        # A deployment that is asked by its name is the same one.
+        alike = "model" in other
+        await openai(here, "x = f", **other)
+        assert len(here.scripted.calls) == (1 if alike else 2)
+
+
+@DOORS
+async def test_it_can_be_switched_off(tmp_path: Path, ask: Ask) -> None:
+    async with served(tmp_path, "[settings]\ncompletion_memory = false\n") as here:
+        await ask(here, "x = ")
+        await ask(here, "x = f")
+        assert len(here.scripted.calls) == 2
+
+
+@DOORS
+async def test_a_change_of_the_registry_empties_it(tmp_path: Path, ask: Ask) -> None:
+    async with served(tmp_path) as here:
+        await ask(here, "x = ")
+        changed = await here.ask("PATCH", "/api/v1/settings", content={"max_queued": 7})
+        assert changed.status == 200, changed.body
+        await ask(here, "x = f")
+        assert len(here.scripted.calls) == 2
+
+
+@DOORS
+async def test_the_same_question_twice_is_asked_once(tmp_path: Path, ask: Ask) -> None:
+    async with served(tmp_path, gate="open", gate_after=2) as here:
+        first = asyncio.create_task(ask(here, "x = "))
+        await here.scripted.gate("open").reached.wait()
+        others = [asyncio.create_task(ask(here, f"x = {typed}")) for typed in ("", "f")]
+        # Whoever comes now has come while the answer is under way.
+        while len(here.gateway.completion.reading) < 3:
+            await asyncio.sleep(0)
+        here.scripted.gate("open").release()
+        assert [await each for each in (first, *others)] == ["foo(a, b)", "foo(a, b)", "oo(a, b)"]
+        assert len(here.scripted.calls) == 1
+        traces = await here.traces()
+    assert [trace.outcome for trace in traces] == [Outcome.OK] * 3
+    assert sorted(bool(trace.completion_tokens) for trace in traces) == [False, False, True]
+
+
+async def stream(here: Served, prefix: str) -> AsyncGenerator[bytes]:
+    content = {"model": "completion", "prompt": prefix, "suffix": "\n", "stream": True}
+    headers = {"Authorization": f"Bearer {DEVELOPER}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{here.url}/v1/completions", json=content, headers=headers) as answer,
+    ):
+        async for line in answer.content:
+            if line.strip():
+                yield line
+
+
+async def test_who_leaves_does_not_stop_the_others_and_the_last_one_aborts(tmp_path: Path) -> None:
+    async with served(tmp_path, gate="open", gate_after=1) as here:
+        first, second = stream(here, "x = "), stream(here, "x = ")
+        assert b'"foo"' in await anext(first)
+        assert b'"foo"' in await anext(second)
+        (call,) = here.scripted.calls
+        await first.aclose()
+        while not await here.traces():
+            pass
+        assert not call.ended.is_set()
+        await second.aclose()
+        await call.ended.wait()
+        assert call.aborted
+        while len(traces := await here.traces()) < 2:
+            pass
+        assert [trace.outcome for trace in traces] == [Outcome.CANCELLED] * 2
+        # Nothing is left of it.
+        again = asyncio.create_task(openai(here, "x = ", path=""))
+        here.scripted.gate("open").release()
+        assert await again == "foo(a, b)"
+        assert len(here.scripted.calls) == 2
+
+
+async def test_a_failure_is_everybody_s_and_is_forgotten(tmp_path: Path) -> None:
+    async with served(tmp_path, error="bad_request", error_after=0) as here:
+        content = {"model": "completion", "prompt": "x = ", "path": "a.py"}
+        for calls in (1, 2):
+            reply = await here.ask("POST", "/v1/completions", content=content)
+            assert reply.status >= 400
+            assert len(here.scripted.calls) == calls
