@@ -151,9 +151,6 @@ async def test_the_same_question_twice_is_asked_once(tmp_path: Path, ask: Ask) -
         first = asyncio.create_task(ask(here, "x = "))
         await here.scripted.gate("open").reached.wait()
         others = [asyncio.create_task(ask(here, f"x = {typed}")) for typed in ("", "f")]
-        # Whoever comes now has come while the answer is under way.
-        while len(here.gateway.completion.reading) < 3:
-            await asyncio.sleep(0)
         here.scripted.gate("open").release()
         assert [await each for each in (first, *others)] == ["foo(a, b)", "foo(a, b)", "oo(a, b)"]
         assert len(here.scripted.calls) == 1
@@ -162,8 +159,9 @@ async def test_the_same_question_twice_is_asked_once(tmp_path: Path, ask: Ask) -
     assert sorted(bool(trace.completion_tokens) for trace in traces) == [False, False, True]
 
 
-async def stream(here: Served, prefix: str) -> AsyncGenerator[bytes]:
+async def stream(here: Served, prefix: str, path: str = "") -> AsyncGenerator[bytes]:
     content = {"model": "completion", "prompt": prefix, "suffix": "\n", "stream": True}
+    content["path"] = path
     headers = {"Authorization": f"Bearer {DEVELOPER}"}
     async with (
         aiohttp.ClientSession() as session,
@@ -172,6 +170,37 @@ async def stream(here: Served, prefix: str) -> AsyncGenerator[bytes]:
         async for line in answer.content:
             if line.strip():
                 yield line
+
+
+async def test_typing_along_a_live_suggestion_gets_what_has_come_and_follows(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path, gate="open", gate_after=2) as here:
+        first = stream(here, "x = ", path="a.py")
+        assert b'"foo"' in await anext(first)
+        along = stream(here, "x = f", path="a.py")
+        assert b'"oo"' in await anext(along)
+        here.scripted.gate("open").release()
+        # Neither has taken the place of the other.
+        for reader in (first, along):
+            rest = [line async for line in reader]
+            assert b'", b)"' in b"".join(rest)
+            assert rest[-1] == b"data: [DONE]\n"
+        assert len(here.scripted.calls) == 1
+        assert [trace.outcome for trace in await here.traces()] == [Outcome.OK] * 2
+
+
+async def test_whoever_types_something_else_takes_the_place_of_all_who_read(tmp_path: Path) -> None:
+    async with served(tmp_path, gate="open", gate_after=1) as here:
+        readers = [stream(here, "x = ", path="a.py") for _ in range(2)]
+        for reader in readers:
+            assert b'"foo"' in await anext(reader)
+        other = asyncio.create_task(openai(here, "x = b"))
+        for reader in readers:
+            assert b'"finish_reason":"stop"' in b"".join([line async for line in reader])
+        assert here.scripted.calls[0].aborted
+        here.scripted.gate("open").release()
+        assert await other == "foo(a, b)"
 
 
 async def test_who_leaves_does_not_stop_the_others_and_the_last_one_aborts(tmp_path: Path) -> None:
