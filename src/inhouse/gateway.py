@@ -68,6 +68,7 @@ class Gateway:
         self.probing: set[str] = set()
         """Deployments that are being probed: one probe of each at a time."""
         self._egress = Policy.of(config.egress, config.proxies)
+        self._typeahead = Typeahead()
         self.providers = Providers(
             ProviderContext(
                 cache=config.cache_folder,
@@ -77,6 +78,7 @@ class Gateway:
                 egress=self._egress,
                 authorities=config.authorities,
                 http_client=config.egress.http_client,
+                changed=self._typeahead.forget,
             )
         )
         self.identity = Identity(
@@ -120,7 +122,7 @@ class Gateway:
             quotas=self._quotas,
             settings=lambda: self._catalog.settings,
         )
-        self.completion = Completion(asking, Superseding(), Typeahead())
+        self.completion = Completion(asking, Superseding(), self._typeahead)
         self.generation = Generation(asking)
         self.chat = Chat(asking)
         self.agent = Agent(asking)
@@ -201,7 +203,7 @@ class Gateway:
     def _take(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._callers = Callers(catalog)
-        self.completion.forget()
+        self._typeahead.forget()
         self._admit()
         self._readiness.watch(catalog.deployments)
 

@@ -45,17 +45,31 @@ class Upstream:
         yield Delta(finish_reason="stop")
 
 
+class Editor:
+    """Asks as a completion does, and remembers what it was told."""
+
+    def __init__(self, typeahead: Typeahead, make: Make, request: CompletionRequest) -> None:
+        self.recording = Recording(request_id="", endpoint="", done=lambda _: None)
+        self.watch = Watch()
+        self._part = typeahead.part(request, TARGET, make, self.watch.began)
+
+    async def deltas(self) -> AsyncGenerator[Delta]:
+        reader = self._part.reader(self.recording, self.watch)
+        if reader is None:
+            for delta in self._part.deltas(self.recording):
+                yield delta
+            return
+        async with reader:
+            async for delta in reader:
+                yield delta
+
+
 async def read(
     typeahead: Typeahead, make: Make, prefix: str, suffix: str = "", path: str = ""
 ) -> str:
     request = CompletionRequest(prefix=prefix, suffix=suffix, path=path)
-    recording = Recording(request_id="", endpoint="", done=lambda _: None)
-    watch = Watch()
-    reading = typeahead.reading(request, TARGET, recording, watch, make)
-    async with reading as reader:
-        shown = [delta.text async for delta in reader]
-    watch.close()
-    return "".join(shown)
+    editor = Editor(typeahead, make, request)
+    return "".join([delta.text async for delta in editor.deltas()])
 
 
 @given(
@@ -74,7 +88,8 @@ async def test_memory_makes_the_file_that_the_first_answer_made(
         rest = await read(typeahead, again, f"x = {typed}", inserted + suffix)
         if not again.asked:
             # A "?" may also be what is remembered by now, of a question of this very list.
-            assert rest == "?" or typed + rest + inserted == first
+            assert rest == "?" or first.startswith(typed + rest + inserted)
+            assert rest == "?" or inserted or typed + rest == first
         elif first.startswith(typed) and not inserted:
             assert not first[len(typed) :].strip()
 
@@ -85,20 +100,15 @@ async def test_who_reads_along_gets_the_same_whenever_it_comes(
 ) -> None:
     typeahead, first = Typeahead(), "".join(pieces)
     upstream = Upstream(pieces)
-    request = CompletionRequest(prefix="x = ")
-    recording = Recording(request_id="", endpoint="", done=lambda _: None)
-    watch = Watch()
-    reading = typeahead.reading(request, TARGET, recording, watch, upstream)
-    async with reading as reader:
-        shown = ""
-        async for delta in reader:
-            shown += delta.text
-            for start in starts:
-                typed = shown[:start]
-                again = Upstream(["?"])
-                rest = await read(typeahead, again, f"x = {typed}")
-                assert again.asked or rest == "?" or typed + rest == first
-    watch.close()
+    shown = ""
+    editor = Editor(typeahead, upstream, CompletionRequest(prefix="x = "))
+    async for delta in editor.deltas():
+        shown += delta.text
+        for start in starts:
+            typed = shown[:start]
+            again = Upstream(["?"])
+            rest = await read(typeahead, again, f"x = {typed}")
+            assert again.asked or rest == "?" or typed + rest == first
     assert shown == first
     assert upstream.asked == 1
 

@@ -31,10 +31,6 @@ class Completion:
         self._superseding = superseding
         self._typeahead = typeahead
 
-    def forget(self) -> None:
-        """Answer nothing more from memory of what was asked so far."""
-        self._typeahead.forget()
-
     async def stream(
         self, request: CompletionRequest, target: Target, recording: Recording
     ) -> AsyncGenerator[Delta]:
@@ -44,6 +40,7 @@ class Completion:
         place, and at its last whole line when its time is up. It is empty where none is wanted.
         What an earlier suggestion already says is not asked for again.
         """
+        # First the rules: they say where a suggestion is noise, and memory only where it is from.
         if why := silence(request, self._asking.settings):
             # Whoever typed on to such a place waits for the earlier completion no more.
             with self._claimed(request, target, Watch()):
@@ -54,42 +51,45 @@ class Completion:
         size = len(request.prefix) + len(request.suffix)
         output = request.params.max_tokens or self._asking.settings.completion_max_tokens
         most = request.params.n * output
+        answer = self._shared if self._shares(request, output) else self._alone
         async with self._asking.admitted(target, recording, size, most) as watch:
             try:
-                if self._remembers(request, output):
-                    deltas = self._read(request, target, recording, watch)
-                else:
-                    deltas = self._asked(request, target, recording, watch)
-                async with contextlib.aclosing(deltas):
+                async with contextlib.aclosing(answer(request, target, recording, watch)) as deltas:
                     async for delta in deltas:
                         yield delta
             except SupersededError:
                 yield Delta(usage=recording.superseded())
 
-    def _remembers(self, request: CompletionRequest, output: int) -> bool:
-        """Tell whether the answer may be shared; what we only hand on may change its form."""
-        params = request.params
-        wanted = params.n == 1 and output <= MOST_TOKENS and not params.extra
-        return wanted and self._asking.settings.completion_memory
+    def _shares(self, request: CompletionRequest, output: int) -> bool:
+        """Tell whether the answer may be one that others read too, now or later."""
+        # Probabilities belong to tokens, and whoever types along stands in the middle of one.
+        probabilities = request.params.extra.get("logprobs")
+        plain = request.params.n == 1 and (probabilities is None or probabilities is False)
+        return plain and output <= MOST_TOKENS and self._asking.settings.completion_memory
 
-    async def _read(
+    async def _shared(
         self, request: CompletionRequest, target: Target, recording: Recording, watch: Watch
     ) -> AsyncGenerator[Delta]:
-        """Yield an answer that others may read too."""
-        reading = self._typeahead.reading(
+        """Yield what is left of an earlier suggestion, else an answer that others may read too."""
+        part = self._typeahead.part(
             request,
             target,
-            recording,
-            watch,
             lambda witness, own: self._deltas(request, target, witness, own),
+            watch.began,
         )
+        reader = part.reader(recording, watch)
+        if reader is None:
+            with self._claimed(request, target, watch, part.suggestion):
+                for delta in part.deltas(recording):
+                    yield delta
+            return
         # Whoever types along reads before it claims, so that the answer always has a reader.
-        async with reading as reader:
-            with self._claimed(request, target, watch, reader.live):
+        async with reader:
+            with self._claimed(request, target, watch, part.suggestion):
                 async for delta in reader:
                     yield delta
 
-    async def _asked(
+    async def _alone(
         self, request: CompletionRequest, target: Target, recording: Recording, watch: Watch
     ) -> AsyncGenerator[Delta]:
         """Yield an answer that is this request's alone."""

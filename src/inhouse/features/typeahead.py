@@ -1,23 +1,24 @@
 """Type-ahead: what an earlier suggestion already said needs no upstream.
 
 A developer who types the first characters of a suggestion, or deletes what was typed since, is
-where a suggestion that is known goes on. An answer from here makes the file that the first answer
-would have made: what stands before the cursor, the answer and what stands behind it are together
-the same, character for character.
+where a suggestion that is known goes on. What is answered from here, the first answer has said: it
+stands there behind what was typed since, character for character.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from inhouse.core.catalog import Deployment
-from inhouse.core.requests import CompletionRequest
-from inhouse.features.live import Live, Make, Reader
+from inhouse.core.delta import Delta, Usage
+from inhouse.core.requests import CompletionRequest, Params
+from inhouse.features.closing import CLOSERS, closed
+from inhouse.features.live import Live, Make, Reader, Said
 from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
 from inhouse.routing.watch import Watch
@@ -34,51 +35,92 @@ AN_ENTRY = 2048
 """Bytes of a suggestion besides its text and the code around it, about."""
 MOST_TOKENS = 4096
 """A completion that may be longer is neither remembered nor shared."""
-CLOSERS = ")]}>\"'`"
-"""What editors insert behind the cursor when its counterpart is typed."""
 MOST_CLOSERS = 8
+"""Characters that an editor may have closed since."""
+VARIED = 0.5
+"""The temperature from which on the same question again is a wish for another answer.
+
+Editors' plugins say up to 0.2 at each keystroke, and more where somebody wants to choose.
+"""
 
 _Scope = tuple[Any, ...]
 
 
-class _Entry:
-    """A suggestion and where it belongs."""
+class Suggestion:
+    """What is suggested at one place, while it comes from `live` and afterwards."""
 
-    __slots__ = ("born", "deployments", "live", "prefix", "scope", "size", "suffix")
-
-    live: Live
+    __slots__ = ("_said", "born", "live", "place", "scope", "size", "target")
 
     def __init__(
         self, scope: _Scope, request: CompletionRequest, target: Target, born: float
     ) -> None:
+        """Know the place; what is said there comes with `live`."""
         self.scope = scope
-        self.prefix = request.prefix
-        self.suffix = request.suffix
-        self.deployments: tuple[Deployment, ...] = target.deployments
+        self.place = (request.prefix, request.suffix)
+        self.target = target
         self.born = born
-        self.size = AN_ENTRY + sum(
-            map(sys.getsizeof, (self.prefix, self.suffix, *(s.content for s in request.context)))
-        )
+        texts = (*self.place, *(each.content for each in request.context))
+        self.size = AN_ENTRY + sum(map(sys.getsizeof, texts))
+        self.live: Live | None = None
+        self._said = Said()
 
-    def part(self, request: CompletionRequest) -> tuple[int, int | None] | None:
-        """Return which characters of the suggestion answer `request`, None where none do."""
-        if not request.prefix.startswith(self.prefix):
+    @property
+    def said(self) -> Said:
+        """What has come so far."""
+        return self._said if self.live is None else self.live.said
+
+    def settle(self, live: Live) -> None:
+        """Keep what was said, and not in which pieces it came."""
+        self._said, self.live = live.said, None
+        self.size += sys.getsizeof(live.text)
+
+    def part(self, request: CompletionRequest) -> Part | None:
+        """Return what of the suggestion answers `request`, None where nothing does."""
+        prefix, suffix = self.place
+        text, typed = self.said.text, len(request.prefix) - len(prefix)
+        if not (0 <= typed <= len(text) and request.prefix.endswith(text[:typed])):
             return None
-        typed = request.prefix[len(self.prefix) :]
-        start, text = len(typed), self.live.text
-        if not text.startswith(typed):
+        if not request.prefix.startswith(prefix):
             return None
-        if request.suffix == self.suffix:
-            # Whoever has typed all that is known wants to know how it goes on.
-            return (start, None) if not typed or text[start:].strip() else None
-        closers = request.suffix[: max(0, len(request.suffix) - len(self.suffix))]
-        inserted = 0 < len(closers) <= MOST_CLOSERS and not closers.strip(CLOSERS)
-        if not inserted or request.suffix != closers + self.suffix or not self.live.whole:
+        if request.suffix == suffix:
+            if typed:
+                # Whoever has typed all that is known wants to know how it goes on.
+                return Part(self, typed) if text[typed:].strip() else None
+            return None if _varied(request.params) else Part(self)
+        closers = request.suffix[: max(0, len(request.suffix) - len(suffix))]
+        inserted = 0 < len(closers) <= MOST_CLOSERS and CLOSERS.issuperset(closers)
+        if not (typed and inserted and request.suffix.endswith(suffix)):
             return None
-        # The suggestion must end with what stands behind the cursor already.
-        stop = len(text) - len(closers)
-        known = text.endswith(closers) and text[start:stop].strip()
-        return (start, stop) if typed and known else None
+        stop = closed(text, typed, closers)
+        return Part(self, typed, stop) if stop and text[typed:stop].strip() else None
+
+
+class Part(Struct, frozen=True):
+    """Some of a suggestion: from the character `start` to `stop`, or to the end.
+
+    It is `asked` where this request is why there is a suggestion.
+    """
+
+    suggestion: Suggestion
+    start: int = 0
+    stop: int | None = None
+    asked: bool = False
+
+    def reader(self, recording: Recording, watch: Watch) -> Reader | None:
+        """Return who reads what is still to come, None where all of it is there."""
+        live = self.suggestion.live
+        if live is None or self.stop is not None:
+            return None
+        return Reader(live, recording, watch, self.start, asked=self.asked)
+
+    def deltas(self, recording: Recording) -> Iterator[Delta]:
+        """Yield what is there."""
+        said = self.suggestion.said
+        recording.remembers(said.deployment, said.family)
+        recording.finish_reason = said.finish_reason if self.stop is None else "stop"
+        text = said.text[self.start : self.stop]
+        yield Delta(text=text, finish_reason=recording.finish_reason)
+        yield Delta(usage=Usage())
 
 
 class Typeahead:
@@ -91,88 +133,94 @@ class Typeahead:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Know of none; `clock` tells seconds."""
         self._clock = clock
-        self._scopes: dict[_Scope, list[_Entry]] = {}
+        self._scopes: dict[_Scope, list[Suggestion]] = {}
         # In the order of their coming, which is that of their going.
-        self._entries: dict[_Entry, None] = {}
+        self._known: dict[Suggestion, None] = {}
         self._size = 0
 
     def forget(self) -> None:
         """Forget everything; who reads, reads on."""
         self._scopes.clear()
-        self._entries.clear()
+        self._known.clear()
         self._size = 0
 
-    def reading(
-        self,
-        request: CompletionRequest,
-        target: Target,
-        recording: Recording,
-        watch: Watch,
-        make: Make,
-    ) -> Reader:
-        """Return who reads the answer to `request`: a known one, else what `make` begins to ask.
+    def part(self, request: CompletionRequest, target: Target, make: Make, began: float) -> Part:
+        """Return what answers `request`, of a suggestion that `make` asks for where none is known.
 
-        The reader must be entered before anything is waited for.
+        `began` is when the request came, in the loop's time. What is still coming has to be read
+        before anything is waited for.
         """
         now = self._clock()
-        while self._entries and (oldest := next(iter(self._entries))).born <= now - LIFETIME:
+        while self._known and (oldest := next(iter(self._known))).born <= now - LIFETIME:
             self._drop(oldest)
         scope = _scope(request, target)
-        for entry in reversed(self._scopes.get(scope, [])):
-            part = entry.part(request)
-            if part is not None and entry.deployments == target.deployments:
-                return Reader(entry.live, recording, watch, *part)
-        entry = _Entry(scope, request, target, now)
-        entry.live = Live(make, watch.began, lambda live: self._over(entry, live))
-        self._keep(entry)
-        return Reader(entry.live, recording, watch)
+        for suggestion in () if request.fresh else reversed(self._scopes.get(scope, [])):
+            part = suggestion.part(request)
+            if part is not None and suggestion.target.deployments == target.deployments:
+                return part
+        suggestion = Suggestion(scope, request, target, now)
+        suggestion.live = Live(make, began, lambda: self._over(suggestion))
+        self._keep(suggestion)
+        return Part(suggestion, asked=True)
 
-    def _keep(self, entry: _Entry) -> None:
-        nearby = self._scopes.setdefault(entry.scope, [])
-        nearby.append(entry)
-        self._entries[entry] = None
-        self._size += entry.size
+    def _keep(self, suggestion: Suggestion) -> None:
+        nearby = self._scopes.setdefault(suggestion.scope, [])
+        nearby.append(suggestion)
+        self._known[suggestion] = None
+        self._size += suggestion.size
         if len(nearby) > NEARBY:
             self._drop(nearby[0])
         self._shrink()
 
-    def _over(self, entry: _Entry, live: Live) -> None:
+    def _over(self, suggestion: Suggestion) -> None:
         """Keep what a model has said to its end, and nothing else."""
-        if entry not in self._entries:
+        if suggestion not in self._known or suggestion.live is None:
             return
-        if not live.whole:
-            self._drop(entry)
+        if not suggestion.live.complete:
+            self._drop(suggestion)
             return
-        grown = sys.getsizeof(live.text)
-        entry.size += grown
-        self._size += grown
+        self._size -= suggestion.size
+        suggestion.settle(suggestion.live)
+        self._size += suggestion.size
         self._shrink()
 
     def _shrink(self) -> None:
-        while len(self._entries) > ENTRIES or self._size > BYTES:
-            self._drop(next(iter(self._entries)))
+        while len(self._known) > ENTRIES or self._size > BYTES:
+            self._drop(next(iter(self._known)))
 
-    def _drop(self, entry: _Entry) -> None:
-        del self._entries[entry]
-        self._size -= entry.size
-        nearby = self._scopes[entry.scope]
-        nearby.remove(entry)
+    def _drop(self, suggestion: Suggestion) -> None:
+        del self._known[suggestion]
+        self._size -= suggestion.size
+        nearby = self._scopes[suggestion.scope]
+        nearby.remove(suggestion)
         if not nearby:
-            del self._scopes[entry.scope]
+            del self._scopes[suggestion.scope]
+
+
+def _varied(params: Params) -> bool:
+    """Tell whether a model is to say something else each time that it is asked."""
+    return (params.temperature or 0.0) >= VARIED and params.seed is None
 
 
 def _scope(request: CompletionRequest, target: Target) -> _Scope:
-    params = msgspec.json.encode(msgspec.structs.replace(request.params, request_id=""))
+    """Return all that an answer depends on, but for the code around the cursor."""
+    params, caller = request.params, target.caller
     return (
-        target.caller.name,
-        target.caller.mark,
-        target.caller.team,
+        caller.name,
+        caller.mark,
+        caller.team,
         request.user,
         request.project,
         request.path,
         request.language,
         request.context,
-        params,
+        params.max_tokens,
+        params.temperature,
+        params.top_p,
+        params.stop,
+        params.seed,
+        params.whole,
+        msgspec.json.encode(params.extra, order="deterministic"),
         target.feature,
         tuple(each.name for each in target.deployments),
         target.weights,
