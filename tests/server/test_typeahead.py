@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from inhouse.core.trace import Outcome
@@ -59,7 +60,14 @@ async def gitlab(here: Served, prefix: str, suffix: str = "\n") -> str:
     return reply.json["choices"][0]["text"] if reply.json["choices"] else ""
 
 
-DOORS = pytest.mark.parametrize("ask", [openai, gitlab])
+async def tabby(here: Served, prefix: str, suffix: str = "\n", **fields: Any) -> str:
+    content = {"segments": {"prefix": prefix, "suffix": suffix, "filepath": "a.py"}} | fields
+    reply = await here.ask("POST", "/v1/completions", key=DEVELOPER, content=content)
+    assert reply.status == 200, reply.body
+    return reply.json["choices"][0]["text"]
+
+
+DOORS = pytest.mark.parametrize("ask", [openai, gitlab, tabby])
 
 
 @DOORS
@@ -83,7 +91,7 @@ async def test_what_the_editor_closed_is_not_said_again(tmp_path: Path, ask: Ask
         await ask(here, "x = ")
         assert await ask(here, "x = foo(", ")\n") == "a, b"
         assert len(here.scripted.calls) == 1
-        # The suggestion does not end so: the model has to think anew.
+        # Nothing of the suggestion ends so: the model has to think anew.
         await ask(here, "x = foo(", "]\n")
         assert len(here.scripted.calls) == 2
 
@@ -112,7 +120,6 @@ async def test_anything_else_is_asked(tmp_path: Path, ask: Ask, prefix: str, suf
         {"stop": ["x"]},
         {"n": 2},
         {"logit_bias": {"1": 1}},
-        {"logprobs": 0},
         {"seed": 1},
         {"model": "model"},
     ],
@@ -127,6 +134,80 @@ async def test_nobody_gets_the_answer_to_another_question(
         alike = "model" in other
         await openai(here, "x = f", **other)
         assert len(here.scripted.calls) == (1 if alike else 2)
+
+
+@pytest.mark.parametrize("extra", [{"logit_bias": {"1": 1}}, {"logprobs": None}], ids=str)
+async def test_what_is_only_handed_on_belongs_to_the_question(
+    tmp_path: Path, extra: dict[str, Any]
+) -> None:
+    async with served(tmp_path) as here:
+        assert await openai(here, "x = ", **extra) == "foo(a, b)"
+        assert await openai(here, "x = f", **extra) == "oo(a, b)"
+        assert len(here.scripted.calls) == 1
+
+
+@pytest.mark.parametrize("fields", [{"n": 2}, {"logprobs": 0}, {"max_tokens": 5000}], ids=str)
+async def test_what_others_cannot_read_is_asked_again(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    async with served(tmp_path) as here:
+        for asked in (1, 2):
+            await openai(here, "x = ", **fields)
+            assert len(here.scripted.calls) == asked
+
+
+async def test_whoever_wants_variety_gets_it_and_types_along_all_the_same(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        await openai(here, "x = ", temperature=0.8)
+        await openai(here, "x = ", temperature=0.8)
+        assert len(here.scripted.calls) == 2
+        assert await openai(here, "x = f", temperature=0.8) == "oo(a, b)"
+        assert len(here.scripted.calls) == 2
+        for _ in range(2):
+            await openai(here, "x = ", temperature=0.2)
+            await openai(here, "x = ", temperature=0.8, seed=1)
+        assert len(here.scripted.calls) == 4
+
+
+async def test_the_same_place_with_other_code_from_elsewhere_is_asked_again(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path) as here:
+        for asked, body in ((1, "def foo(a, b): ..."), (2, "def bar(): ...")):
+            near = [{"name": "foo", "filepath": "b.py", "body": body}]
+            segments = {"prefix": "x = ", "suffix": "\n", "filepath": "a.py", "declarations": near}
+            assert await tabby(here, "", segments=segments) == "foo(a, b)"
+            assert len(here.scripted.calls) == asked
+        # Editors choose it anew at each keystroke.
+        assert await tabby(here, "x = f") == "oo(a, b)"
+        assert len(here.scripted.calls) == 2
+
+
+async def test_a_request_may_want_no_memory(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        content = {"model": "completion", "prompt": "x = ", "suffix": "\n", "path": "a.py"}
+        headers = {"Cache-Control": "max-age=0, No-Cache"}
+        for asked in (1, 2):
+            reply = await here.ask("POST", "/v1/completions", headers=headers, content=content)
+            assert "X-Inhouse-Remembered" not in reply.headers
+            assert len(here.scripted.calls) == asked
+        reply = await here.ask("POST", "/v1/completions", content=content)
+        assert reply.headers["X-Inhouse-Remembered"] == "true"
+        assert reply.headers["X-Inhouse-Deployment"] == "model"
+        assert len(here.scripted.calls) == 2
+
+
+async def test_gitlab_s_health_check_asks_the_model_each_time(tmp_path: Path) -> None:
+    file = {
+        "file_name": "test.rb",
+        "content_above_cursor": "def hello_world",
+        "content_below_cursor": "",
+    }
+    async with served(tmp_path) as here:
+        for asked in (1, 2):
+            reply = await here.ask("POST", "/v2/code/completions", content={"current_file": file})
+            assert reply.status == 200, reply.body
+            assert len(here.scripted.calls) == asked
 
 
 @DOORS
@@ -193,6 +274,16 @@ async def test_typing_along_a_live_suggestion_gets_what_has_come_and_follows(
         assert len(here.scripted.calls) == 1
         told = {trace.outcome for trace in await here.traces()}
         assert told == {Outcome.OK, Outcome.REMEMBERED}
+
+
+async def test_memory_is_streamed_in_one_piece(tmp_path: Path) -> None:
+    async with served(tmp_path) as here:
+        assert [line async for line in stream(here, "x = ")][-1] == b"data: [DONE]\n"
+        lines = [line async for line in stream(here, "x = f")]
+        assert len(here.scripted.calls) == 1
+    told = [msgspec.json.decode(line.removeprefix(b"data: ")) for line in lines[:-1]]
+    (choice,) = (choice for each in told for choice in each["choices"])
+    assert (choice["text"], choice["finish_reason"]) == ("oo(a, b)", "stop")
 
 
 async def test_whoever_types_something_else_takes_the_place_of_all_who_read(tmp_path: Path) -> None:

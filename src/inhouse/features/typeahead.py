@@ -49,7 +49,7 @@ _Scope = tuple[Any, ...]
 class Suggestion:
     """What is suggested at one place, while it comes from `live` and afterwards."""
 
-    __slots__ = ("_said", "born", "live", "place", "scope", "size", "target")
+    __slots__ = ("_said", "born", "context", "live", "place", "scope", "size", "target")
 
     def __init__(
         self, scope: _Scope, request: CompletionRequest, target: Target, born: float
@@ -57,10 +57,10 @@ class Suggestion:
         """Know the place; what is said there comes with `live`."""
         self.scope = scope
         self.place = (request.prefix, request.suffix)
+        self.context = hash(request.context)
         self.target = target
         self.born = born
-        texts = (*self.place, *(each.content for each in request.context))
-        self.size = AN_ENTRY + sum(map(sys.getsizeof, texts))
+        self.size = AN_ENTRY + sum(map(sys.getsizeof, self.place))
         self.live: Live | None = None
         self._said = Said()
 
@@ -86,7 +86,8 @@ class Suggestion:
             if typed:
                 # Whoever has typed all that is known wants to know how it goes on.
                 return Part(self, typed) if text[typed:].strip() else None
-            return None if _varied(request.params) else Part(self)
+            same = hash(request.context) == self.context and not _varied(request.params)
+            return Part(self) if same else None
         closers = request.suffix[: max(0, len(request.suffix) - len(suffix))]
         inserted = 0 < len(closers) <= MOST_CLOSERS and CLOSERS.issuperset(closers)
         if not (typed and inserted and request.suffix.endswith(suffix)):
@@ -126,8 +127,9 @@ class Part(Struct, frozen=True):
 class Typeahead:
     """Remembers suggestions, those that are still coming included, for those who type along.
 
-    Scoped by all that an answer depends on: caller and user, file, deployments, context, settings
-    of the request. Bounded in number, size and time.
+    Scoped by all that an answer depends on: caller and user, file, deployments, settings of the
+    request. Code from elsewhere may differ for those who type along: editors choose it anew at each
+    keystroke, and what they show goes on all the same. Bounded in number, size and time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -213,7 +215,6 @@ def _scope(request: CompletionRequest, target: Target) -> _Scope:
         request.project,
         request.path,
         request.language,
-        request.context,
         params.max_tokens,
         params.temperature,
         params.top_p,

@@ -54,7 +54,10 @@ class Indexing:
     def __init__(
         self, folder: Folder, cache: PurePath, documents: Documents, changed: Callable[[], None]
     ) -> None:
-        """Read the folder through `documents`, keep the index in `cache`; a new one has `changed`."""
+        """Read the folder through `documents`, keep the index in `cache`.
+
+        `changed` is called when there is a new one.
+        """
         self._folder = folder
         self._path = Path(cache) / "repository" / folder.file
         self._documents = documents
