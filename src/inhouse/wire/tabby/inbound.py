@@ -138,7 +138,9 @@ def decode_completion(raw: bytes) -> CompletionBody:
     return body
 
 
-def completion_request(body: CompletionBody, request_id: str, *, fresh: bool) -> CompletionRequest:
+def completion_request(
+    body: CompletionBody, request_id: str, *, fresh: bool = False
+) -> CompletionRequest:
     """Return the hole to fill."""
     segments = body.segments
     return CompletionRequest(
