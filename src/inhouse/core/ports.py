@@ -40,7 +40,8 @@ class ProviderContext(Struct, frozen=True, kw_only=True):
     `egress` decides on each connection; None lets everything pass but link-local addresses.
     `environment` holds the variables by which platforms tell a process who it is; one is a secret.
     `authorities` are paths of certificates that are trusted beside the system's. Upstreams are
-    asked by `http_client`.
+    asked by `http_client`. A provider calls `changed` where it will answer otherwise from now on,
+    an index say having been made anew.
     """
 
     cache: PurePath
@@ -50,6 +51,7 @@ class ProviderContext(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     authorities: Sequence[str] = ()
     http_client: HttpClient = "httptools"
+    changed: Callable[[], None] = lambda: None
 
 
 Place = tuple[str, int]

@@ -187,6 +187,7 @@ def _completion(exchange: Exchange, body: CompletionBody, params: Params) -> Com
         path=path,
         language=body.language or "",
         user=body.user if isinstance(body.user, str) else "",
+        fresh=exchange.fresh,
         params=params,
     )
 

@@ -138,7 +138,9 @@ def decode_completion(raw: bytes) -> CompletionBody:
     return body
 
 
-def completion_request(body: CompletionBody, request_id: str) -> CompletionRequest:
+def completion_request(
+    body: CompletionBody, request_id: str, *, fresh: bool = False
+) -> CompletionRequest:
     """Return the hole to fill."""
     segments = body.segments
     return CompletionRequest(
@@ -148,6 +150,7 @@ def completion_request(body: CompletionBody, request_id: str) -> CompletionReque
         project=segments.git_url or "",
         language="" if body.language in (None, UNKNOWN) else body.language,
         user=body.user or "",
+        fresh=fresh,
         context=tuple(_context(segments)),
         params=Params(
             temperature=body.temperature, seed=body.seed, request_id=request_id, whole=True
