@@ -32,6 +32,7 @@ import peers
 import report
 import results
 from carrying import Carried, carried
+from documenting import DOCS, document
 from installed import installed_bytes
 from loads import LOADS
 from machine import busy, machine
@@ -46,7 +47,6 @@ SHORTER = 1.5
 """How much shorter loads are where only the headline is wanted, or peers are measured."""
 QUICKER = 3.0
 QUICK_CURSORS = 100
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
 
 class Found(Struct, frozen=True):
@@ -184,7 +184,7 @@ def _tell(found: Found, asked: argparse.Namespace) -> None:
     print("\n\n".join((conditions, *parts.values())))
     if asked.docs:
         for part, text in parts.items():
-            _document(part, f"{conditions}\n\n{text}")
+            document(part, f"{conditions}\n\n{text}")
     if asked.json:
         asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     if asked.keep:
@@ -214,7 +214,7 @@ def _replay(asked: argparse.Namespace) -> int:
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     print(f"\n{done.stdout}")
     if asked.docs and asked.all:
-        _document("replay", done.stdout)
+        document("replay", done.stdout)
     return done.returncode
 
 
@@ -227,16 +227,8 @@ def _repository(asked: argparse.Namespace) -> int:
     table = "".join(line for line in done.stdout.splitlines(True) if line.startswith("|"))
     print(table)
     if asked.docs and table:
-        _document("repository", table)
+        document("repository", table)
     return done.returncode
-
-
-def _document(part: str, text: str) -> None:
-    """Put a report into the documentation, in place of the one before it."""
-    begin, end = f"<!-- {part}: make bench writes this -->", f"<!-- {part}: end -->"
-    whole = DOCS.read_text()
-    before, after = whole.partition(begin)[0], whole.partition(end)[2]
-    DOCS.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
 
 
 if __name__ == "__main__":
