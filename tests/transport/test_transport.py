@@ -98,7 +98,9 @@ def test_refuses_a_header_value_and_does_not_show_it(value: str) -> None:
 
 
 async def test_reads_headers_in_any_case(transport: Transport) -> None:
-    answer = b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nX-A: 1\r\nX-A: 2\r\ncontent-length: 0\r\n\r\n"
+    answer = (
+        b"HTTP/1.1 429 Slow\r\nRetry-After: \t7 \t\r\nX-A: 1\r\nX-A: 2\r\ncontent-length: 0\r\n\r\n"
+    )
     async with Server(saying(answer)) as server:
         response = await transport.request("GET", server.url)
         assert response.status == 429
@@ -204,6 +206,14 @@ async def test_reads_every_framing(
         assert await get(transport, server) == body
         assert await get(transport, server) == body
         assert server.connections == connections
+
+
+async def test_the_close_ends_an_answer_in_another_coding_than_chunked(
+    transport: Transport,
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\n"
+    async with Server(saying(head, b"all", close=True)) as server:
+        assert await get(transport, server) == b"all"
 
 
 async def test_garbage_behind_an_answer_does_it_no_harm(pooled: Transport) -> None:

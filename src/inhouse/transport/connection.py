@@ -260,7 +260,11 @@ class Connection(asyncio.Protocol):
     @staticmethod
     def _framed(response: Response) -> bool:
         """Tell whether the answer says how long it is; else the peer's close ends it."""
-        return bool(response.header("content-length") or response.header("transfer-encoding"))
+        encoding = response.header("transfer-encoding").lower()
+        # Any other coding than `chunked` at the end leaves the end to the close.
+        return encoding.endswith("chunked") or bool(
+            not encoding and response.header("content-length")
+        )
 
     def _read_on(self) -> None:
         if self._paused and self._transport is not None:

@@ -93,14 +93,15 @@ class Response:
         wanted = name.lower().encode()
         for found, value in self._raw:
             if found.lower() == wanted:
-                return value.decode("latin-1")
+                # httptools leaves the white space behind a value.
+                return value.decode("latin-1").rstrip(" \t")
         return default
 
     @property
     def headers(self) -> dict[str, str]:
         """All header fields by lower-case name; of repeated ones the first."""
         return {
-            name.decode("latin-1").lower(): value.decode("latin-1")
+            name.decode("latin-1").lower(): value.decode("latin-1").rstrip(" \t")
             for name, value in reversed(self._raw)
         }
 
