@@ -1,4 +1,4 @@
-"""Whatever a body holds, each of GitLab's endpoints answers: as asked, or with words about it."""
+"""Whatever a body holds, GitLab's and Tabby's endpoints answer: as asked, or in words about it."""
 
 import io
 import json
@@ -111,9 +111,9 @@ async def served(tmp_path: Path) -> AsyncGenerator[Served]:
 
 
 def endpoints() -> dict[str, list[Any]]:
-    """Return good bodies by path: those of the suite's cases that are answered."""
+    """Return good bodies by path: those of both suites' cases that are answered."""
     found: dict[str, list[Any]] = {path: [body] for path, body in BESIDES}
-    for file in sorted(FOLDER.glob("*.json")):
+    for file in sorted([*FOLDER.glob("*.json"), *(FOLDER.parent / "tabby").glob("*.json")]):
         for case in json.loads(file.read_bytes()):
             asked = case["request"]
             if "body" in asked and case["expect"].get("status", 200) == 200:
