@@ -13,7 +13,8 @@
 //                 the scheduled time, so queueing shows. Without it the loop is closed: a
 //                 connection sends again when its answer is complete.
 //     -k KEY      sent as "authorization: Bearer KEY", default sk-1234
-// Each ######## in the body becomes the request's number, so that none is like one before it.
+// Each ######## in the body becomes a number, which counts up from one request to the next, and
+//   begins with the time: no request is like one before it, of an earlier run neither.
 // With `-w 0` every request is counted, which is what CPU per request needs.
 //
 // Output: ok, err (other statuses, broken answers), reconn (connections opened anew), incomplete
@@ -133,6 +134,7 @@ static struct {
   char *request;
   size_t request_length;
   char *numbers[MAX_NUMBERS]; // places in the request
+  uint64_t first_number;
   uint64_t measured_from, measured_until, next_arrival;
   Connection **idle; // waiting for the schedule of an open loop
   int idle_count;
@@ -184,7 +186,7 @@ static bool send_request(Connection *connection) {
 
 static void number_request(void) {
   for (int i = 0; i < MAX_NUMBERS && load.numbers[i]; i++) {
-    long rest = result.started;
+    uint64_t rest = load.first_number + (uint64_t)result.started;
     for (int digit = (int)sizeof NUMBER_MARK - 2; digit >= 0; digit--, rest /= 10)
       load.numbers[i][digit] = (char)('0' + rest % 10);
   }
@@ -498,6 +500,7 @@ static void build_request(void) {
   memcpy(load.request + head_length, body, body_length + 1);
   free(body);
   char *at = load.request + head_length;
+  load.first_number = now_ns() / NS_PER_US;
   for (int i = 0; i < MAX_NUMBERS && (at = strstr(at, NUMBER_MARK)); at += sizeof NUMBER_MARK - 1)
     load.numbers[i++] = at;
 }

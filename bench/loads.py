@@ -16,7 +16,7 @@ CODE = "def add(a, b):\n    return a + b\n"
 SMALL = 70
 """Repetitions of `CODE` for a body of about 2.3 kB: what an editor sends around the cursor."""
 NUMBER = "########"
-"""loadgen puts the number of the request there."""
+"""loadgen puts another number there for each request."""
 LARGE = 1480
 """Likewise for 50 kB: a chat with some files in it."""
 

@@ -43,7 +43,7 @@ from stacks import BUILDERS, Builder, Stack, earlier, stacks
 REPETITIONS = 3
 FEWER = 2
 """Repetitions beside peers, of whom some take long."""
-SHORTER = 1.5
+SHORTER = 2.5
 """How much shorter loads are where only the headline is wanted, or peers are measured."""
 QUICKER = 3.0
 QUICK_CURSORS = 100

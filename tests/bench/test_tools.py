@@ -227,9 +227,11 @@ def test_the_load_generator_numbers_requests(tools: Tools, tmp_path: Path):
             with connection:
                 asked = [_answered(connection) for _ in range(2)]
             assert loadgen.wait(PATIENCE) == 0
+    first, second = (int(each["prompt"].removeprefix("# ")) for each in asked)
+    assert second == (first + 1) % 10**8
     assert asked == [
         {"prompt": f"# {number:08}", "file": f"f{number:08}.py", "short": "#######"}
-        for number in range(2)
+        for number in (first, second)
     ]
 
 
