@@ -47,7 +47,8 @@ class Connector(aiohttp.BaseConnector):
             connection = await super().connect(req, traces, timeout)
             handler = connection.protocol
             assert isinstance(handler, Handler)  # noqa: S101  # all of them are made below
-            if handler.usable():
+            # A new one may bear the reason why it is about to close.
+            if handler.usable() if handler.used else handler.is_connected():
                 handler.take()
                 asking.get().on(handler)
                 return connection
