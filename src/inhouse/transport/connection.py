@@ -7,17 +7,10 @@ import select
 import ssl
 from typing import Protocol, cast
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-
 from inhouse.transport.faults import IMPROPER, Fault, gone, late
-from inhouse.transport.limits import (
-    AGE_SECONDS,
-    HEADER_COUNT,
-    IDLE_SECONDS,
-    LINGER_SECONDS,
-    NOISE,
-)
+from inhouse.transport.limits import AGE_SECONDS, IDLE_SECONDS, LINGER_SECONDS
 from inhouse.transport.patience import Patience
+from inhouse.transport.reading import Reading
 from inhouse.transport.response import Response
 
 
@@ -33,27 +26,18 @@ class Owner(Protocol):
         ...
 
 
-class _RefusedError(Exception):
-    """Ends parsing from within a callback of the parser."""
-
-
 class Connection(asyncio.Protocol):
     """A connection, idle or with one request on it."""
 
     __slots__ = (
         "_age_limit",
-        "_ended",
-        "_headers",
-        "_keep",
         "_loop",
-        "_noise",
         "_owner",
-        "_parser",
         "_patience",
         "_paused",
         "_poll",
+        "_reading",
         "_response",
-        "_status",
         "_transport",
         "freed_at",
         "streamed",
@@ -63,15 +47,10 @@ class Connection(asyncio.Protocol):
         """Belong to `owner`; `connection_made` brings the transport."""
         self._loop = loop
         self._owner = owner
-        self._parser = HttpResponseParser(self)
+        self._reading = Reading()
         self._transport: asyncio.Transport | None = None
         self._poll = select.poll()
         self._response: Response | None = None
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._status = 0
-        self._noise = 0
-        self._ended = False
-        self._keep = False
         self._paused = False
         self._patience = Patience(loop, self._overdue)
         self.freed_at = 0.0
@@ -106,8 +85,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return False
-        self._ended = False
-        self._noise = 0
+        self._reading.expect(response)
         transport.write(request)
         if transport.is_closing():
             return False
@@ -174,19 +152,16 @@ class Connection(asyncio.Protocol):
             # Nobody asked: the connection cannot be trusted any more.
             self.abort()
             return
-        self._noise += len(data)
-        fault = False
-        try:
-            self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade):  # an error in a callback is one of these
-            fault = True
-        if self._ended:
-            self._finish(response, clean=not fault)
-        elif fault or self._noise > NOISE:
+        reading = self._reading
+        proper = reading.feed(data)
+        if reading.ended:
+            self._finish(response, clean=proper)
+        elif not proper:
             self.fail(IMPROPER)
         elif response.begun:
             deadline = self._loop.time() + response.deadlines.between_tokens
-            self._patience.expect(min(deadline, response.expires))
+            expires = response.expires
+            self._patience.expect(min(expires, deadline))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, by whomever."""
@@ -196,39 +171,6 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._owner.lost(self)
 
-    # For the parser.
-
-    def on_message_begin(self) -> None:
-        """An answer begins."""
-        if self._ended:
-            raise _RefusedError  # one request, one answer
-        self._headers = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field, or a trailer, which goes nowhere."""
-        self._headers.append((name, value))
-        if len(self._headers) > HEADER_COUNT:
-            raise _RefusedError
-
-    def on_headers_complete(self) -> None:
-        """The head is complete; 1xx is only a foreword."""
-        self._status = self._parser.get_status_code()
-        if self._status >= 200 and self._response is not None:
-            self._response.started(self._status, self._headers)
-            self._headers = []
-
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
-        self._noise = 0
-        if self._response is not None and body:
-            self._response.received(body)
-
-    def on_message_complete(self) -> None:
-        """The answer is complete."""
-        if self._status >= 200:
-            self._ended = True
-            self._keep = self._parser.should_keep_alive()
-
     # Inside.
 
     def _finish(self, response: Response, *, clean: bool) -> None:
@@ -237,7 +179,7 @@ class Connection(asyncio.Protocol):
         response.completed()
         if (
             clean
-            and self._keep
+            and self._reading.keeps
             and transport is not None
             and not transport.is_closing()
             and not transport.get_write_buffer_size()

@@ -14,7 +14,7 @@ class Patience:
     early: deadlines move with each read, and a timer costs more than all the rest of one.
     """
 
-    __slots__ = ("_armed", "_loop", "_overdue", "_timer", "deadline")
+    __slots__ = ("_armed", "_deadline", "_loop", "_overdue", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, overdue: Callable[[float], None]) -> None:
         """Wait for nothing yet; `overdue` gets the deadline that has passed, in loop time."""
@@ -22,12 +22,11 @@ class Patience:
         self._overdue = overdue
         self._timer: asyncio.TimerHandle | None = None
         self._armed = inf
-        self.deadline = inf
-        """Where it is set without `expect`, it must not be earlier than before."""
+        self._deadline = inf
 
     def expect(self, deadline: float) -> None:
         """Wait until that loop time from now on."""
-        self.deadline = deadline
+        self._deadline = deadline
         if deadline < self._armed:
             if self._timer is not None:
                 self._timer.cancel()
@@ -44,7 +43,7 @@ class Patience:
     def _due(self) -> None:
         self._timer = None
         self._armed = inf
-        if self._loop.time() < self.deadline:
-            self.expect(self.deadline)
+        if self._loop.time() < self._deadline:
+            self.expect(self._deadline)
         else:
-            self._overdue(self.deadline)
+            self._overdue(self._deadline)

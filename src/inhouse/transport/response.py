@@ -110,21 +110,28 @@ class Response:
         while not self.status:
             if self._error is not None:
                 raise self._error
-            await self._wait()
+            try:
+                await self._arrival()
+            except BaseException:
+                self.abort()
+                raise
 
     async def next(self) -> bytes:
         """Return what has arrived of the body, at least a byte; nothing means that it is complete.
 
         Cancellation aborts the request. Raises UpstreamError.
         """
-        while True:
-            if self._parts:
-                return self._take()
+        while not self._parts:
             if self._error is not None:
                 raise self._error
             if self._complete:
                 return b""
-            await self._wait()
+            try:
+                await self._arrival()
+            except BaseException:
+                self.abort()
+                raise
+        return self._take()
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """Yield the body as it arrives; leaving early aborts the request. Raises UpstreamError."""
@@ -224,12 +231,6 @@ class Response:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        except BaseException:
-            self.abort()
-            raise
-        finally:
-            self._waiter = None
+    def _arrival(self) -> asyncio.Future[None]:
+        waiter = self._waiter = self._loop.create_future()
+        return waiter
