@@ -8,12 +8,13 @@ from http import HTTPStatus
 from time import time
 from typing import Protocol
 
-from inhouse.server.asgi import Application, Message, Scope
+from inhouse.server.asgi import GONE, Application, Message, Scope
 
 STATUS_LINES = {
     each.value: b"HTTP/1.1 %d %b\r\n" % (each.value, each.phrase.encode()) for each in HTTPStatus
 }
 BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+LAST = b"0\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 DISCONNECT: Message = {"type": "http.disconnect"}
 
@@ -41,6 +42,8 @@ class Line(Protocol):
     clock: Clock
     writing_paused: bool
     """Whether what was written waits for a slow reader."""
+    reading_paused: bool
+    """Whether what comes in waits for us."""
 
     def write(self, data: bytes) -> None:
         """Send soon, together with what else is written in this turn of the loop."""
@@ -73,6 +76,7 @@ class Cycle:
         "_awaited",
         "_bodiless",
         "_chunked",
+        "_chunks",
         "_expects",
         "_head",
         "_line",
@@ -85,14 +89,12 @@ class Cycle:
         "gone",
         "keep_alive",
         "more_body",
-        "scope",
         "started",
     )
 
-    def __init__(self, line: Line, scope: Scope, *, keep_alive: bool, expects: bool) -> None:
+    def __init__(self, line: Line, *, method: str, version: str, expects: bool) -> None:
         """Wrap a request whose head is here; `expects` is whether it waits for our 100."""
-        self.scope = scope
-        self.keep_alive = keep_alive
+        self.keep_alive = version == "1.1"
         self.more_body = True
         """Whether the end of the body is still to come."""
         self.buffered = 0
@@ -106,28 +108,38 @@ class Cycle:
         self._told = False
         self._awaited: asyncio.Future[None] | None = None
         self._head = b""
-        self._bodiless = False
+        self._bodiless = method == "HEAD"
+        # An older caller reads until we close.
+        self._chunks = self.keep_alive
         self._chunked = False
         self._task: asyncio.Task[None] | None = None
         self._running = False
 
     def start(
-        self, application: Application, loop: asyncio.AbstractEventLoop
+        self, application: Application, scope: Scope, loop: asyncio.AbstractEventLoop
     ) -> asyncio.Task[None]:
         """Let the application answer, in a task of its own."""
-        self._task = loop.create_task(self._run(application))
+        # The scope knows us: if we knew it, each request would leave a circle of objects.
+        scope["extensions"] = {GONE: self.is_gone}
+        self._task = loop.create_task(self._run(application, scope))
         return self._task
+
+    def is_gone(self) -> bool:
+        """Tell whether the caller has hung up before the answer was complete."""
+        return self.gone
 
     def feed(self, piece: bytes) -> None:
         """Take a piece of the body."""
         self._pieces.append(piece)
         self.buffered += len(piece)
-        self._wake()
+        if self._awaited is not None:
+            self._wake()
 
     def feed_end(self) -> None:
         """Take note that the body is here whole."""
         self.more_body = False
-        self._wake()
+        if self._awaited is not None:
+            self._wake()
 
     def hang_up(self) -> None:
         """The caller is gone: stop what is done for it, unless that is done."""
@@ -154,12 +166,13 @@ class Cycle:
         pieces, self._pieces = self._pieces, []
         self.buffered = 0
         self._told = not self.more_body
-        self._line.taken()
+        if self._line.reading_paused:
+            self._line.taken()
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Message) -> None:
-        """Send the head with the first piece of the body, then the rest; nobody hears it if gone."""
+        """Send the head with the first piece of the body, then the rest; unheard if gone."""
         line = self._line
         if line.writing_paused:
             await line.drain()
@@ -170,25 +183,24 @@ class Cycle:
             self._head = self._begun(message["status"], message["headers"])
             return
         body: bytes = message.get("body", b"")
-        data = self._framed(body, last=not message.get("more_body", False))
         if message.get("more_body", False):
-            line.write(data)
+            line.write(self._framed(body, b""))
         else:
             self.complete = True
-            line.answered(self, data)
+            line.answered(self, self._framed(body, LAST))
 
     def cut(self) -> bytes:
         """Return what is left to send of an answer that has no end."""
         self.gone = True
         return self._head
 
-    async def _run(self, application: Application) -> None:
+    async def _run(self, application: Application, scope: Scope) -> None:
         self._running = True
         found: Exception | None = None
         if self.gone and self._task is not None:
             self._task.cancel()
         try:
-            await application(self.scope, self.receive, self.send)
+            await application(scope, self.receive, self.send)
         except asyncio.CancelledError:
             pass  # the caller's end or the server's: either way nothing comes behind it
         except Exception as error:  # noqa: BLE001, whatever it is, others go on
@@ -209,19 +221,17 @@ class Cycle:
         head = STATUS_LINES[status] + b"\r\n".join(lines)
         if head.count(b"\n") != len(lines):
             raise ValueError("A header of an answer has more than one line.")
-        if self.scope["method"] == "HEAD" or status in BODILESS:
+        if status in BODILESS:
             self._bodiless = True
-        elif b"\r\ncontent-length: " not in head and self.scope["http_version"] == "1.1":
-            # An older caller reads until we close.
+        elif self._chunks and not self._bodiless and b"\r\ncontent-length: " not in head:
             self._chunked = True
             return head + b"\r\ntransfer-encoding: chunked\r\n\r\n"
         return head + b"\r\n\r\n"
 
-    def _framed(self, body: bytes, *, last: bool) -> bytes:
+    def _framed(self, body: bytes, end: bytes) -> bytes:
         head, self._head = self._head, b""
         if self._bodiless:
             return head
         if not self._chunked:
             return head + body
-        end = b"0\r\n\r\n" if last else b""
         return b"%b%x\r\n%b\r\n%b" % (head, len(body), body, end) if body else head + end

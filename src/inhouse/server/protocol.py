@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import httptools
 import msgspec
 
-from inhouse.server.asgi import GONE, Application, Scope
+from inhouse.server.asgi import Application, Scope
 from inhouse.server.cycle import STATUS_LINES, Clock, Cycle
 
 MAX_HEAD_BYTES = 65_536
@@ -68,6 +68,7 @@ class Connection(asyncio.Protocol):
         """Wait for a caller."""
         self.clock = service.clock
         self.writing_paused = False
+        self.reading_paused = False
         self._service = service
         self._loop = asyncio.get_running_loop()
         self._transport = cast("asyncio.Transport", None)
@@ -82,8 +83,7 @@ class Connection(asyncio.Protocol):
         """The request that came last."""
         self._answering: Cycle | None = None
         """The request whose answer is due."""
-        self._ahead: deque[Cycle] = deque()
-        self._reading_paused = False
+        self._ahead: deque[tuple[Cycle, Scope]] = deque()
         self._refusal = b""
         """What answers all that comes behind the requests that are still to be answered."""
         self._in_head = False
@@ -163,34 +163,30 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header."""
+        """Take one header; how many there are is limited by their bytes until all are here."""
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self._expects = True
         self._headers.append((name, value))
-        if len(self._headers) > MAX_HEADERS:
-            self._head_too_large = True
-            raise ValueError
 
     def on_headers_complete(self) -> None:
         """Let the application begin; refuse a large head that came at once."""
         self._in_head = False
-        if self._head_bytes > MAX_HEAD_BYTES:
-            headers = sum(len(name) + len(value) for name, value in self._headers)
-            if headers + len(self._url) > MAX_HEAD_BYTES:
-                self._head_too_large = True
-                raise ValueError
+        if len(self._headers) > MAX_HEADERS or self._too_large():
+            self._head_too_large = True
+            raise ValueError
         self._in_body = True
-        version: str = self._parser.get_http_version()
-        scope = self._scope(version)
-        keep_alive = version == "1.1" and self._parser.should_keep_alive()
-        cycle = Cycle(self, scope, keep_alive=keep_alive, expects=self._expects)
-        scope["extensions"] = {GONE: lambda: cycle.gone}
+        scope = self._scope()
+        cycle = Cycle(
+            self, method=scope["method"], version=scope["http_version"], expects=self._expects
+        )
+        if not self._parser.should_keep_alive():
+            cycle.keep_alive = False
         self._reading = cycle
         if self._answering is None:
-            self._start(cycle)
+            self._start(cycle, scope)
         else:
-            self._ahead.append(cycle)
+            self._ahead.append((cycle, scope))
             self._regulate()
 
     def on_body(self, body: bytes) -> None:
@@ -224,26 +220,29 @@ class Connection(asyncio.Protocol):
 
     def taken(self) -> None:
         """Read on where a body was too much at once."""
-        if self._reading_paused:
+        if self.reading_paused:
             self._regulate()
 
     def answered(self, cycle: Cycle, data: bytes) -> None:
         """Send the last of an answer at once, and go on to the next request."""
-        self._parts.append(data)
-        self._flush()
+        if self._parts:
+            self._parts.append(data)
+            self._flush()
+        elif not self._transport.is_closing():
+            self._transport.write(data)
         self._answering = None
         if not cycle.keep_alive:
             self._transport.close()
             return
         if self._ahead:
-            self._start(self._ahead.popleft())
+            self._start(*self._ahead.popleft())
         elif self._refusal:
             self._transport.write(self._refusal)
             self._transport.close()
             return
         else:
             self._idle_since = self._loop.time()
-        if self._reading_paused:
+        if self.reading_paused:
             self._regulate()
 
     def returned(self, cycle: Cycle, error: Exception | None) -> None:
@@ -282,11 +281,12 @@ class Connection(asyncio.Protocol):
         else:
             self._answering.keep_alive = False
 
-    def _start(self, cycle: Cycle) -> None:
+    def _start(self, cycle: Cycle, scope: Scope) -> None:
         self._answering = cycle
-        self._service.tasks.add(cycle.start(self._service.application, self._loop))
+        service = self._service
+        service.tasks.add(cycle.start(service.application, scope, self._loop))
 
-    def _scope(self, version: str) -> Scope:
+    def _scope(self) -> Scope:
         path, _, query = self._url.partition(b"?")
         if not path.startswith(b"/") or b"#" in self._url:
             parsed = httptools.parse_url(self._url)
@@ -295,7 +295,7 @@ class Connection(asyncio.Protocol):
         return {
             "type": "http",
             "asgi": _ASGI,
-            "http_version": version,
+            "http_version": self._parser.get_http_version(),
             "method": self._parser.get_method().decode("ascii"),
             "scheme": "http",
             "path": unquote(decoded) if "%" in decoded else decoded,
@@ -304,6 +304,12 @@ class Connection(asyncio.Protocol):
             "root_path": "",
             "headers": self._headers,
         }
+
+    def _too_large(self) -> bool:
+        if self._head_bytes <= MAX_HEAD_BYTES:
+            return False
+        headers = sum(len(name) + len(value) for name, value in self._headers)
+        return headers + len(self._url) > MAX_HEAD_BYTES
 
     def _flush(self) -> None:
         parts = self._parts
@@ -319,11 +325,11 @@ class Connection(asyncio.Protocol):
         full = len(self._ahead) >= MAX_AHEAD or (
             reading is not None and reading.buffered > MAX_BUFFERED
         )
-        if full and not self._reading_paused:
+        if full and not self.reading_paused:
             self._transport.pause_reading()
-        elif not full and self._reading_paused:
+        elif not full and self.reading_paused:
             self._transport.resume_reading()
-        self._reading_paused = full
+        self.reading_paused = full
 
     def _refuse_head(self) -> None:
         if self._head_too_large:
