@@ -91,11 +91,17 @@ async def listening(
         metrics_url = None
         if config.metrics.enabled:
             sock = _bound(config.metrics.host, config.metrics.port, "metrics")
-            server = served(metrics.app(gateway), sock, defect, patience=1, hurry=hurry)
-            metrics_url = await stack.enter_async_context(server)
-        server = served(app(gateway), own, defect, patience=patience, hurry=hurry)
-        url = await stack.enter_async_context(server)
-        yield Addresses(url=url, metrics=metrics_url)
+            server = served(metrics.app(gateway), [sock], defect, patience=1, hurry=hurry)
+            await stack.enter_async_context(server)
+            metrics_url = _base_url(sock)
+        server = served(app(gateway), [own], defect, patience=patience, hurry=hurry)
+        await stack.enter_async_context(server)
+        yield Addresses(url=_base_url(own), metrics=metrics_url)
+
+
+def _base_url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _bound(host: str, port: int, section: str) -> socket.socket:

@@ -67,6 +67,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, service: Service) -> None:
         """Wait for a caller."""
         self.clock = service.clock
+        self.ended: Callable[[], None] | None = None
+        """What wants to know when the connection ends."""
         self.writing_paused = False
         self.reading_paused = False
         self._service = service
@@ -109,6 +111,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002, asyncio's signature
         """Stop what is done for a caller who is gone."""
         self._service.connections.discard(self)
+        if self.ended is not None:
+            self.ended()
         self._parser = None
         self._ahead.clear()
         if self._answering is not None:

@@ -1,11 +1,11 @@
-"""An application on a socket, and its orderly stop."""
+"""An application on sockets, and its orderly stop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from inhouse.server.asgi import Application
 from inhouse.server.protocol import Connection, Service
@@ -22,27 +22,31 @@ SWEEP_EVERY = 5.0
 @contextlib.asynccontextmanager
 async def served(
     application: Application,
-    sock: socket.socket,
+    sockets: Sequence[socket.socket],
     defect: Callable[[Exception], None],
     *,
     patience: float,
     hurry: asyncio.Event,
-) -> AsyncGenerator[str]:
-    """Serve on a bound socket while the block runs; yields its URL.
+) -> AsyncGenerator[Callable[[], Connection]]:
+    """Serve what connects to bound sockets; yields what makes protocols for other connections.
 
     `defect` hears what the application does not catch. Leaving takes no new requests, and waits
     for running ones: `patience` seconds at most, or until `hurry` is set.
     """
     service = Service(application, defect)
     loop = asyncio.get_running_loop()
-    host, port = sock.getsockname()[:2]
-    server = await loop.create_server(lambda: Connection(service), sock=sock, backlog=BACKLOG)
+
+    def connection() -> Connection:
+        return Connection(service)
+
+    servers = [await loop.create_server(connection, sock=sock, backlog=BACKLOG) for sock in sockets]
     sweeping = asyncio.create_task(_sweep(service))
     try:
-        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        yield connection
     finally:
         sweeping.cancel()
-        server.close()
+        for server in servers:
+            server.close()
         await _stop(service, patience, hurry)
 
 
