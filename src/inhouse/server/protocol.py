@@ -117,6 +117,7 @@ class Connection(asyncio.Protocol):
         self._ahead.clear()
         if self._answering is not None:
             self._answering.hang_up()
+        self._answering = self._reading = None
         self.resume_writing()
         self._service.left()
 
