@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-PACKAGES = ("inhouse", "uvicorn", "uvloop", "httptools", "msgspec", "sqlalchemy")
+PACKAGES = ("inhouse", "uvloop", "httptools", "msgspec", "sqlalchemy")
 
 
 def machine() -> dict[str, str]:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from inhouse.errors import TooLargeError
 from inhouse.server.asgi import Message, Receive
 from inhouse.server.body import read_body
-from inhouse.server.hangup import Hangup
 
 
 def receiving(pieces: Iterable[bytes]) -> Receive:
@@ -24,7 +23,7 @@ def receiving(pieces: Iterable[bytes]) -> Receive:
 
 async def read(pieces: Iterable[bytes], limit: int) -> bytes:
     receive = receiving(pieces)
-    return await read_body(receive, Hangup(receive), declared=None, limit=limit)
+    return await read_body(receive, declared=None, limit=limit)
 
 
 @given(st.lists(st.binary(), min_size=1))
@@ -42,4 +41,4 @@ async def test_one_byte_too_many_is_refused(pieces: list[bytes]) -> None:
 async def test_a_declared_length_is_refused_unread() -> None:
     receive = receiving([])
     with pytest.raises(TooLargeError):
-        await read_body(receive, Hangup(receive), declared=b"11", limit=10)
+        await read_body(receive, declared=b"11", limit=10)

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from inhouse.server import listen, protocol
+from inhouse.server import protocol
+from inhouse.server import serving as accepting
 from tests.server.serving import ADMIN, Served, configuration, route, scripted, serving
 
 LIMIT = 2048
@@ -122,7 +123,7 @@ async def test_an_offer_of_http2_costs_no_body(served: Served, body: bytes) -> N
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "PATIENCE", 0.05)
-    monkeypatch.setattr(listen, "SWEEP_EVERY", 0.01)
+    monkeypatch.setattr(accepting, "SWEEP_EVERY", 0.01)
 
 
 @pytest.mark.parametrize(

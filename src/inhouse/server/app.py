@@ -13,11 +13,10 @@ from inhouse.records.recording import Recording
 from inhouse.server import health, openapi, pages
 from inhouse.server.api import gitlab, openai, operations
 from inhouse.server.api.tabby import endpoints as tabby
-from inhouse.server.asgi import Application, Receive, Scope, Send
+from inhouse.server.asgi import GONE, Application, Receive, Scope, Send
 from inhouse.server.dialect import Dialect
 from inhouse.server.errors import problem
 from inhouse.server.exchange import Exchange, request_id
-from inhouse.server.hangup import Hangup
 from inhouse.server.operation import ADMIN
 from inhouse.server.router import Endpoint, Found, Router
 
@@ -52,16 +51,14 @@ class _App:
             return
         found = self._router.find(scope["path"], scope["raw_path"])
         endpoint = _endpoint(scope, found)
-        with (
-            Hangup(receive) as hangup,
-            self._recording(endpoint, request_id(scope)) as recording,
-        ):
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        with self._recording(endpoint, request_id(headers)) as recording:
             variables = found.variables if found is not None else {}
             exchange = Exchange(
                 self._gateway,
                 recording,
-                hangup,
                 scope,
+                headers,
                 receive,
                 send,
                 variables,
@@ -72,7 +69,7 @@ class _App:
             except Exception as error:  # noqa: BLE001, whatever it is, the caller gets an answer
                 await self._refuse(exchange, endpoint, error)
             except asyncio.CancelledError:
-                if hangup.happened:
+                if scope["extensions"][GONE]():
                     raise
                 # Only the server's own end cancels a request whose caller is still there.
                 await self._refuse(exchange, endpoint, StoppingError(STOPPING))
@@ -102,7 +99,7 @@ def _endpoint(scope: Scope, found: Found | None) -> Endpoint:
     """Return what answers a request; where nothing stands, an endpoint that says so."""
     path, method = scope["path"], scope["method"]
     if found is not None:
-        # uvicorn leaves the body out of the answer to HEAD.
+        # The server leaves the body out of the answer to HEAD.
         endpoint = found.endpoints.get("GET" if method == "HEAD" else method)
         if endpoint is not None:
             return endpoint

@@ -10,3 +10,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+GONE = "inhouse.gone"
+"""The extension by which a scope tells whether its caller has hung up.
+
+Our server cancels the task of a request whose caller does, and this tells why it was cancelled.
+"""

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from inhouse.errors import RequestError, TooLargeError
 from inhouse.server.asgi import Receive
-from inhouse.server.hangup import Hangup
 
 
-async def read_body(
-    receive: Receive, hangup: Hangup, *, declared: bytes | None, limit: int
-) -> bytes:
+async def read_body(receive: Receive, *, declared: bytes | None, limit: int) -> bytes:
     """Return the body; `declared` is the header ``Content-Length``, which is not believed.
 
     Raises:
         TooLargeError: the body is longer than `limit` bytes, or says so.
-        asyncio.CancelledError: the caller hung up before its end.
+        RequestError: the caller hung up before its end.
 
     """
     if declared is not None and declared.isdigit() and int(declared) > limit:
@@ -34,9 +29,6 @@ async def read_body(
         if not message.get("more_body", False):
             return b"".join(parts)
         message = await receive()
-    hangup.strike()
-    # The cancellation arrives at the next await, which is this one.
-    await asyncio.sleep(0)
     raise RequestError("The body ended early.")
 
 

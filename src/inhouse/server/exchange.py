@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -17,11 +19,10 @@ from inhouse.server.asgi import Receive, Scope, Send
 from inhouse.server.body import read_body
 from inhouse.server.dialect import Dialect
 from inhouse.server.errors import Headers
-from inhouse.server.hangup import Hangup
 
 JSON = b"application/json"
-LONGEST_REQUEST_ID = 255
 
+_SANE = re.compile(rb"[!-~]{1,255}")
 _DEADLINES = {
     b"x-inhouse-connect-timeout": "connect",
     b"x-inhouse-first-token-timeout": "first_token",
@@ -39,7 +40,6 @@ class Exchange:
     """
 
     __slots__ = (
-        "_hangup",
         "_receive",
         "_scope",
         "_send",
@@ -55,21 +55,20 @@ class Exchange:
         self,
         gateway: Gateway,
         recording: Recording,
-        hangup: Hangup,
         scope: Scope,
+        headers: Mapping[bytes, bytes],
         receive: Receive,
         send: Send,
         variables: dict[str, str],
         dialect: Dialect,
     ) -> None:
-        """Wrap one request; of a header that comes twice, the last counts."""
+        """Wrap one request; `headers` are those of its scope, by name."""
         self.gateway = gateway
         self.recording = recording
         self.variables = variables
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = headers
         self.started = False
         self.dialect = dialect
-        self._hangup = hangup
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -116,15 +115,12 @@ class Exchange:
             ) from None
 
     async def body(self) -> bytes:
-        """Read the whole body, then watch for the caller's hang-up; raises `TooLargeError`."""
-        body = await read_body(
+        """Read the whole body; raises `TooLargeError`."""
+        return await read_body(
             self._receive,
-            self._hangup,
             declared=self.headers.get(b"content-length"),
             limit=self.gateway.config.server.max_body_bytes,
         )
-        self._hangup.watch()
-        return body
 
     async def answer(
         self, body: bytes, *, status: int = 200, kind: bytes = JSON, headers: Headers = ()
@@ -164,14 +160,13 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
 
-def request_id(scope: Scope) -> str:
+def request_id(headers: Mapping[bytes, bytes]) -> str:
     """Return the caller's ``X-Request-ID`` where it is sane: up to 255 visible ASCII characters.
 
     That is as many as Rails takes from its own callers and hands on.
     """
-    value: bytes = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    sane = len(value) <= LONGEST_REQUEST_ID and all(0x21 <= byte <= 0x7E for byte in value)
-    return value.decode("ascii") if sane else ""
+    value = headers.get(b"x-request-id", b"")
+    return value.decode("ascii") if _SANE.fullmatch(value) else ""
 
 
 def _header_value(text: str) -> bytes:

@@ -80,7 +80,6 @@ class Operation(Struct, frozen=True, kw_only=True):
             query = None if self.query is None else _query(exchange.query, self.query)
             call = Call(exchange.gateway, caller, exchange.variables, body, query)
             if self.lines:
-                await exchange.body()  # behind it, a hang-up is noticed
                 await _send_lines(exchange, await self.run(call))
                 return
             answer = await self.run(call)

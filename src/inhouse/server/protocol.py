@@ -1,47 +1,322 @@
-"""uvicorn's HTTP/1.1 protocol: limits on the head of a request, errors as JSON, joined writes."""
+"""HTTP/1.1 as callers speak it: requests one behind the other, limits on each, writes joined.
+
+httptools parses; it has no limits of its own, neither of size nor of time.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import unquote
 
+import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+
+from inhouse.server.asgi import Application, Scope
+from inhouse.server.cycle import STATUS_LINES, Clock, Cycle
 
 MAX_HEAD_BYTES = 65_536
 MAX_HEADERS = 200
+MAX_AHEAD = 16
+"""Requests that are read while earlier ones of the same connection wait for their answers."""
+MAX_BUFFERED = 65_536
+"""Bytes of a body that are read while nobody takes them."""
 PATIENCE = 60.0
 """Seconds in which a request must be here whole, and a reader that has stopped must read on."""
+KEEP_ALIVE = 75.0
+"""Seconds that an idle connection stays open: longer than proxies in front keep theirs."""
 UPGRADE = b"\r\nUpgrade: h2c\r\n"
 """The offer of HTTP/2 that Java's client and curl make with their first request."""
 
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
 
-class _Joined:
-    """A transport that sends together what is written in one turn of the loop.
 
-    uvloop makes a system call of each write. An answer writes its head, its body, and each token:
-    joined, a token in a burst costs a third less, and a whole answer a tenth.
+class Service:
+    """What all connections of one server share."""
+
+    def __init__(self, application: Application, defect: Callable[[Exception], None]) -> None:
+        """Serve an application; `defect` hears of what it does not catch."""
+        self.application = application
+        self.defect = defect
+        self.clock = Clock()
+        self.connections: set[Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._idle: asyncio.Event | None = None
+
+    def stopping(self) -> asyncio.Event:
+        """Return what is set as soon as there is neither a connection nor a task."""
+        self._idle = asyncio.Event()
+        self.left()
+        return self._idle
+
+    def left(self) -> None:
+        """Hear that a connection or a task has ended."""
+        if self._idle is not None and not self.connections and not self.tasks:
+            self._idle.set()
+
+
+class Connection(asyncio.Protocol):
+    """One caller's connection.
+
+    What is not HTTP is refused with 400, a head that does not end with 431; `sweep`, called now
+    and again, leaves callers who keep us waiting.
     """
 
-    __slots__ = ("_loop", "_parts", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
+    def __init__(self, service: Service) -> None:
+        """Wait for a caller."""
+        self.clock = service.clock
+        self.ended: Callable[[], None] | None = None
+        """What wants to know when the connection ends."""
+        self.writing_paused = False
+        self.reading_paused = False
+        self._service = service
+        self._loop = asyncio.get_running_loop()
+        self._transport = cast("asyncio.Transport", None)
+        self._parser: Any = httptools.HttpRequestParser(self)
+        # What follows a request that asks us to close is to be ignored, not refused.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._parts: list[bytes] = []
+        self._drained: asyncio.Future[None] | None = None
+        self._unread = 0
+        self._unread_since = 0.0
+        self._reading: Cycle | None = None
+        """The request that came last."""
+        self._answering: Cycle | None = None
+        """The request whose answer is due."""
+        self._ahead: deque[tuple[Cycle, Scope]] = deque()
+        self._refusal = b""
+        """What answers all that comes behind the requests that are still to be answered."""
+        self._in_head = False
+        self._in_body = False
+        self._head_bytes = 0
+        """Received since the read that began the head: never less than the head itself."""
+        self._head_too_large = False
+        self._awaited_since: float | None = None
+        """Since when a request is coming in; None where none is."""
+        self._idle_since = 0.0
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._expects = False
+
+    # What the event loop tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._awaited_since = self._loop.time()
+        self._service.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002, asyncio's signature
+        """Stop what is done for a caller who is gone."""
+        self._service.connections.discard(self)
+        if self.ended is not None:
+            self.ended()
+        self._parser = None
+        self._ahead.clear()
+        if self._answering is not None:
+            self._answering.hang_up()
+        self._answering = self._reading = None
+        self.resume_writing()
+        self._service.left()
+
+    def pause_writing(self) -> None:
+        """Let whoever answers wait for the reader."""
+        self.writing_paused = True
+
+    def resume_writing(self) -> None:
+        """Let whoever answers go on."""
+        self.writing_paused = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, then refuse a head that has taken too much and still goes on."""
+        if self._refusal or self._parser is None:
+            return
+        if not self._in_body and UPGRADE in data:
+            # We may ignore the offer, but the parser would leave the request's body unread.
+            data = data.replace(UPGRADE, b"\r\n", 1)
+        self._head_bytes = len(data) + (self._head_bytes if self._in_head else 0)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # Answered as if nothing had been offered; what follows may be of another protocol.
+            if self._reading is not None:
+                self._reading.keep_alive = False
+        except httptools.HttpParserError:
+            self._refuse_head()
+        else:
+            if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+                self._head_too_large = True
+                self._refuse_head()
+
+    # What the parser tells; an exception makes it stop.
+
+    def on_message_begin(self) -> None:
+        """Begin to count."""
+        self._url = b""
+        self._headers = []
+        self._expects = False
+        self._in_head = True
+        if self._awaited_since is None:
+            self._awaited_since = self._loop.time()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the request's target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one header; how many there are is limited by their bytes until all are here."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self._expects = True
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Let the application begin; refuse a large head that came at once."""
+        self._in_head = False
+        if len(self._headers) > MAX_HEADERS or self._too_large():
+            self._head_too_large = True
+            raise ValueError
+        self._in_body = True
+        scope = self._scope()
+        cycle = Cycle(
+            self, method=scope["method"], version=scope["http_version"], expects=self._expects
+        )
+        if not self._parser.should_keep_alive():
+            cycle.keep_alive = False
+        self._reading = cycle
+        if self._answering is None:
+            self._start(cycle, scope)
+        else:
+            self._ahead.append((cycle, scope))
+            self._regulate()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a piece of the body, unless its request is answered already."""
+        cycle = self._reading
+        if cycle is not None and not cycle.complete:
+            cycle.feed(body)
+            if cycle.buffered > MAX_BUFFERED:
+                self._regulate()
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        self._in_body = False
+        self._awaited_since = None
+        if self._reading is not None:
+            self._reading.feed_end()
+
+    # What the requests tell.
 
     def write(self, data: bytes) -> None:
-        """Send once whoever runs now has to wait: nothing is held back for longer."""
+        """Send once whoever runs now has to wait: a token in a burst costs a third less."""
         if not self._parts:
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush)
         self._parts.append(data)
 
-    def flush(self) -> None:
-        """Send what has been written so far."""
+    async def drain(self) -> None:
+        """Wait until the reader has caught up, or is gone."""
+        if self.writing_paused:
+            self._drained = self._loop.create_future()
+            await self._drained
+
+    def taken(self) -> None:
+        """Read on where a body was too much at once."""
+        if self.reading_paused:
+            self._regulate()
+
+    def answered(self, cycle: Cycle, data: bytes) -> None:
+        """Send the last of an answer at once, and go on to the next request."""
+        if self._parts:
+            self._parts.append(data)
+            self._flush()
+        elif not self._transport.is_closing():
+            self._transport.write(data)
+        self._answering = None
+        if not cycle.keep_alive:
+            self._transport.close()
+            return
+        if self._ahead:
+            self._start(*self._ahead.popleft())
+        elif self._refusal:
+            self._transport.write(self._refusal)
+            self._transport.close()
+            return
+        else:
+            self._idle_since = self._loop.time()
+        if self.reading_paused:
+            self._regulate()
+
+    def returned(self, cycle: Cycle, error: Exception | None) -> None:
+        """Cut an answer that has no end."""
+        service = self._service
+        service.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        if error is not None:
+            service.defect(error)
+        if not cycle.complete and not cycle.gone:
+            self._parts.append(cycle.cut())
+            self._flush()
+            self._transport.close()
+        service.left()
+
+    # What the server tells.
+
+    def sweep(self, now: float) -> None:
+        """Close what has kept us waiting for too long by the loop time `now`."""
+        since = self._awaited_since
+        if since is not None:
+            if now - since > PATIENCE and (self._answering is None or self._answering.more_body):
+                why = f"This request was not here whole within {PATIENCE:g} s."
+                self._refuse(408, "too_slow", why)
+        elif self._answering is None and now - self._idle_since > KEEP_ALIVE:
+            self._transport.close()
+        unread = self._transport.get_write_buffer_size() if self.writing_paused else 0
+        if unread != self._unread:
+            self._unread, self._unread_since = unread, now
+        elif unread and now - self._unread_since > PATIENCE:
+            self._transport.abort()
+
+    def stop(self) -> None:
+        """Close as soon as nothing is being answered."""
+        if self._answering is None:
+            self._transport.close()
+        else:
+            self._answering.keep_alive = False
+
+    def _start(self, cycle: Cycle, scope: Scope) -> None:
+        self._answering = cycle
+        service = self._service
+        service.tasks.add(cycle.start(service.application, scope, self._loop))
+
+    def _scope(self) -> Scope:
+        path, _, query = self._url.partition(b"?")
+        if not path.startswith(b"/") or b"#" in self._url:
+            parsed = httptools.parse_url(self._url)
+            path, query = parsed.path or b"", parsed.query or b""
+        decoded = path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": self._parser.get_http_version(),
+            "method": self._parser.get_method().decode("ascii"),
+            "scheme": "http",
+            "path": unquote(decoded) if "%" in decoded else decoded,
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": self._headers,
+        }
+
+    def _too_large(self) -> bool:
+        if self._head_bytes <= MAX_HEAD_BYTES:
+            return False
+        headers = sum(len(name) + len(value) for name, value in self._headers)
+        return headers + len(self._url) > MAX_HEAD_BYTES
+
+    def _flush(self) -> None:
         parts = self._parts
         if parts:
             # Whoever hangs up in this very turn is gone now, which uvloop takes for a mistake.
@@ -49,121 +324,40 @@ class _Joined:
                 self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
             parts.clear()
 
-    def close(self) -> None:
-        """Send what is left, then close."""
-        self.flush()
-        self._transport.close()
+    def _regulate(self) -> None:
+        """Read no further ahead than what can be answered soon."""
+        reading = self._reading
+        full = len(self._ahead) >= MAX_AHEAD or (
+            reading is not None and reading.buffered > MAX_BUFFERED
+        )
+        if full and not self.reading_paused:
+            self._transport.pause_reading()
+        elif not full and self.reading_paused:
+            self._transport.resume_reading()
+        self.reading_paused = full
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class Protocol(HttpToolsProtocol):
-    """Refuses what is not HTTP with 400, and a head that does not end with 431.
-
-    httptools itself collects a head without any limit, and uvicorn waits without any for requests
-    that do not end and for readers that do not read; `sweep`, called now and again, does not.
-    """
-
-    _in_head = False
-    _in_body = False
-    _head_bytes = 0
-    """Received since the read that began the head: never less than the head itself."""
-    _head_too_large = False
-    _awaited_since: float | None = None
-    """Since when a request is coming in; None where none is."""
-    _unread = 0
-    _unread_since = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Write through `_Joined` from now on."""
-        self._joined = _Joined(cast(asyncio.Transport, transport), self.loop)
-        self._awaited_since = self.loop.time()
-        super().connection_made(cast(asyncio.Transport, self._joined))
-
-    def sweep(self, now: float) -> None:
-        """Close what has kept us waiting for too long by the loop time `now`."""
-        since = self._awaited_since
-        if since is not None and now - since > PATIENCE and not self._answering():
-            if self._in_body and self.cycle.response_started:
-                self.transport.close()
-            else:
-                why = f"This request was not here whole within {PATIENCE:g} s."
-                self._refuse(408, "too_slow", why)
-        unread = self.transport.get_write_buffer_size() if self.flow.write_paused else 0
-        if unread != self._unread:
-            self._unread, self._unread_since = unread, now
-        elif unread and now - self._unread_since > PATIENCE:
-            self.transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        """Parse, then refuse a head that has taken too much and still goes on."""
-        if not self._in_body and UPGRADE in data:
-            # We may ignore the offer, but the parser would leave the request's body unread.
-            data = data.replace(UPGRADE, b"\r\n", 1)
-        self._head_bytes = len(data) + (self._head_bytes if self._in_head else 0)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self._head_too_large = True
-            self.send_400_response("")
-
-    def on_message_begin(self) -> None:
-        """Begin to count."""
-        super().on_message_begin()
-        self._in_head = True
-        if self._awaited_since is None:
-            self._awaited_since = self.loop.time()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header; an exception makes the parser stop."""
-        super().on_header(name, value)
-        if len(self.headers) > MAX_HEADERS:
-            self._head_too_large = True
-            raise ValueError
-
-    def on_headers_complete(self) -> None:
-        """Stop counting, since a body has its own limit; refuse a large head that came at once."""
-        self._in_head, self._in_body = False, True
-        if self._head_bytes > MAX_HEAD_BYTES:
-            headers = sum(len(name) + len(value) for name, value in self.headers)
-            if headers + len(self.url) > MAX_HEAD_BYTES:
-                self._head_too_large = True
-                raise ValueError
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """Expect the next head."""
-        self._in_body = False
-        self._awaited_since = None
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        """Let a complete answer go without waiting for the loop's next turn."""
-        self._joined.flush()
-        super().on_response_complete()
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002, uvicorn's signature
-        """Say what is wrong and close; uvicorn calls this for whatever its parser refuses."""
-        status, code = 400, "malformed"
-        why = "This is not a request as HTTP/1.1 has it."
+    def _refuse_head(self) -> None:
         if self._head_too_large:
-            status, code = 431, "head_too_large"
             why = (
                 f"The head of this request has more than {MAX_HEAD_BYTES:,} bytes"
                 f" or {MAX_HEADERS} headers."
             )
-        self._refuse(status, code, why)
-
-    def _answering(self) -> bool:
-        """Tell whether what comes in has to wait for the answer to an earlier request."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        return cycle is not None and not cycle.response_complete and not cycle.more_body
+            self._refuse(431, "head_too_large", why)
+        else:
+            self._refuse(400, "malformed", "This is not a request as HTTP/1.1 has it.")
 
     def _refuse(self, status: int, code: str, why: str) -> None:
+        """Say what is wrong and close, behind the answers to what was right."""
         about = {"message": why, "type": "invalid_request_error", "param": None, "code": code}
         body = msgspec.json.encode({"error": about})
-        self.transport.write(
+        self._refusal = (
             b"%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
-            % (STATUS_LINE[status], len(body), body)
+            % (STATUS_LINES[status], len(body), body)
         )
-        self.transport.close()
+        if self._answering is not None and not self._answering.more_body:
+            return
+        begun = self._in_body and self._reading is not None and self._reading.started
+        if not begun:
+            self._parts.append(self._refusal)
+        self._flush()
+        self._transport.close()
