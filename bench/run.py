@@ -200,7 +200,7 @@ def _beside_peers(found: Found) -> str:
 def _keep(found: Found, asked: argparse.Namespace) -> None:
     """Keep what was measured of this tree, and of the earlier release that ran beside it."""
     for revision, stack in {"HEAD": "inhouse", asked.against: _earlier(asked)}.items():
-        if stack:
+        if stack in found.figures:
             own = {name: found.figures[name] for name in BUILDERS if name in found.figures}
             own["inhouse"] = found.figures[stack]
             path = results.keep(results.of_commit(revision, found.conditions, own))

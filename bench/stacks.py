@@ -110,11 +110,9 @@ def _inhouse(folder: Path, upstream_port: int) -> Stack:
     )
     # Whose requests name no model is led to the one of GitLab's loads and of Tabby's.
     routed = json.dumps(sorted({load.model for load in LOADS if load.ours}))
-    # The loads ask one question again and again, and each is to reach the upstream.
-    settings = "[settings]\ncompletion_memory = false\n\n"
     config.write_text(
         f'[server]\nport = {port}\n\n[metrics]\nport = {metrics_port}\n\n[log]\nformat = "json"\n\n'
-        f'[store]\nurl = "sqlite:///inhouse.db"\n\n{settings}{deployments}'
+        f'[store]\nurl = "sqlite:///inhouse.db"\n\n{deployments}'
         f'[[routes]]\nfeature = "completion"\ndeployments = {routed}\n\n{gitlab.configuration}\n'
         f'[[keys]]\nname = "bench"\nrole = "developer"\nkey = "{KEY}"\n'
     )
