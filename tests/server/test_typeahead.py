@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from inhouse.core.trace import Outcome
+from inhouse.providers.repository.provider import Repository
 from tests.server.serving import (
     ADMIN,
     DEVELOPER,
@@ -26,14 +30,15 @@ from tests.server.serving import (
 SAID = ["foo", "(a", ", b)"]
 EDITOR = "[gitlab]\nserve_editor_api = true\n"
 Ask = Callable[..., Any]
+CODE = st.text(alphabet="ab([{)]}\"' \r\n\u00e9\u6f22", max_size=8)
 
 
 @contextlib.asynccontextmanager
 async def served(
-    folder: Path, settings: str = "", tokens: list[str] = SAID, **options: object
+    folder: Path, declared: str = "", tokens: list[str] = SAID, **options: object
 ) -> AsyncGenerator[Served]:
     model = scripted("model", family="codestral", tokens=tokens, **options)
-    configured = configuration(folder, settings + model + route("completion", "model"))
+    configured = configuration(folder, declared + model + route("completion", "model"))
     async with serving(configured) as found:
         yield found
 
@@ -329,3 +334,99 @@ async def test_a_failure_is_everybody_s_and_is_forgotten(tmp_path: Path) -> None
             reply = await here.ask("POST", "/v1/completions", content=content)
             assert reply.status >= 400
             assert len(here.scripted.calls) == calls
+
+
+async def test_a_stream_that_breaks_off_fails_for_all_who_read_it(tmp_path: Path) -> None:
+    async with served(tmp_path, gate="open", gate_after=1, error="server", error_after=2) as here:
+        readers = [stream(here, "x = ") for _ in range(3)]
+        for reader in readers:
+            assert b'"foo"' in await anext(reader)
+        here.scripted.gate("open").release()
+        for reader in readers:
+            assert b'"error"' in b"".join([line async for line in reader])
+        assert len(here.scripted.calls) == 1
+        while len(traces := await here.traces()) < 3:
+            pass
+        assert [trace.outcome for trace in traces] == [Outcome.FAILED] * 3
+        # Nobody types along what was never finished.
+        await here.ask(
+            "POST", "/v1/completions", content={"model": "completion", "prompt": "x = f"}
+        )
+        assert len(here.scripted.calls) == 2
+
+
+async def test_what_time_has_cut_is_not_remembered(tmp_path: Path) -> None:
+    tokens = ["foo()\n", "bar()\n", "baz()\n"]
+    async with served(tmp_path, tokens=tokens, gate="open", gate_after=2) as here:
+        content = {"model": "completion", "prompt": "x = ", "path": "a.py"}
+        headers = {"X-Inhouse-Total-Timeout": "0.5"}
+        for asked in (1, 2):
+            reply = await here.ask("POST", "/v1/completions", headers=headers, content=content)
+            assert reply.json["choices"][0]["finish_reason"] == "length"
+            assert len(here.scripted.calls) == asked
+
+
+async def test_a_new_index_is_asked_at_once(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    file = tmp_path / "code" / "a.py"
+    file.write_text("total = add(first, second)\n" * 9)
+    index = f"""
+[[deployments]]
+name = "index"
+family = "repository-index"
+identifier = "repository/index"
+endpoint = "{file.parent}"
+options.threshold = 0.0
+"""
+    configured = configuration(tmp_path, index + route("completion", "index"))
+    async with serving(configured) as here:
+        (deployment,) = here.gateway.catalog.deployments.values()
+        provider = here.gateway.provider(deployment)
+        assert isinstance(provider, Repository)
+        await provider.warm(deployment, lambda _share, _phase: None)
+        content = {"model": "completion", "prompt": "total = add(", "path": "b.py"}
+        first = await here.ask("POST", "/v1/completions", content=content)
+        again = await here.ask("POST", "/v1/completions", content=content)
+        assert again.headers["X-Inhouse-Remembered"] == "true"
+        assert first.json["choices"] == again.json["choices"]
+        assert "first" in first.json["choices"][0]["text"]
+        file.write_text("total = add(third, fourth)\n" * 9)
+        await provider.warm(deployment, lambda _share, _phase: None)
+        changed = await here.ask("POST", "/v1/completions", content=content)
+        assert "third" in changed.json["choices"][0]["text"]
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    tokens=st.lists(CODE, min_size=1, max_size=6),
+    suffix=CODE,
+    typing=st.lists(
+        st.tuples(st.integers(0, 30), st.sampled_from(["", ")", "]", '"', "})"])), max_size=6
+    ),
+)
+async def test_at_each_door_memory_says_what_the_first_answer_said(
+    tokens: list[str], suffix: str, typing: list[tuple[int, str]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with served(Path(folder), tokens=tokens) as here:
+            for ask in (openai, gitlab, tabby, streamed):
+                # One door does not answer what another has asked.
+                before = f"def {ask.__name__}(x):\n    y = "
+                first = await ask(here, before, suffix)
+                for kept, inserted in typing:
+                    typed, calls = first[:kept], len(here.scripted.calls)
+                    rest = await ask(here, before + typed, inserted + suffix)
+                    if len(here.scripted.calls) == calls:
+                        assert first.startswith(typed + rest + inserted)
+                        assert inserted or typed + rest == first
+                    else:
+                        # Another answer is known from here on.
+                        break
+
+
+async def streamed(here: Served, prefix: str, suffix: str = "\n") -> str:
+    content = {"model": "completion", "prompt": prefix, "suffix": suffix, "stream": True}
+    reply = await here.ask("POST", "/v1/completions", key=DEVELOPER, content=content)
+    events = reply.body.removesuffix(b"data: [DONE]\n\n").split(b"\n\n")[:-1]
+    told = [msgspec.json.decode(event.removeprefix(b"data: ")) for event in events]
+    return "".join(choice["text"] for each in told for choice in each["choices"])
