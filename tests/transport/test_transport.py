@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import pytest
 
 from inhouse.core.deadlines import Deadlines
-from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.errors import ConfigError, UpstreamError, UpstreamFailure
 from inhouse.transport import Transport, header_block
 from tests.fakes.http import Exchange, Handler, Server, chunked
 
@@ -68,6 +69,14 @@ async def test_sends_what_was_asked(transport: Transport) -> None:
         "x-request-id": "7",
         "content-length": "8",
     }
+
+
+def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each.startswith("inhouse.transport.fallback")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(ConfigError, match=r"pip install 'inhouse\[aiohttp\]'"):
+        Transport(http_client="aiohttp")
 
 
 async def test_always_sends_a_content_length(transport: Transport) -> None:

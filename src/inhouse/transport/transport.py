@@ -91,7 +91,7 @@ def _carrier(http_client: HttpClient, dialler: Dialler, contexts: Contexts) -> C
         # An extra, and half a second of imports.
         from inhouse.transport.fallback import Fallback  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name != "aiohttp":
+        if error.name is None or error.name.partition(".")[0] not in {"aiohttp", "yarl"}:
             raise
         raise ConfigError(
             "[egress] http_client is 'aiohttp', which is not installed:"
