@@ -145,7 +145,6 @@ class Supervisor:
                 return Desk(place, Lower(lower), self._board, first=not self._begun)
             lower.close()
             worker = self._workers[place] = _Worker(place, pid, Upper(upper))
-            self._log.info("worker started", worker=place, pid=pid)
             self._await(worker.link, partial(self._hear, worker))
         return None
 
@@ -162,6 +161,7 @@ class Supervisor:
 
     def _welcome(self, worker: _Worker) -> None:
         worker.ready = True
+        self._log.info("worker started", worker=worker.place, pid=worker.pid)
         if self._begun:
             return
         self._begun = True
