@@ -94,11 +94,12 @@ async def test_what_a_killed_worker_had_counted_stays_counted(tmp_path: Path) ->
 async def test_connections_of_one_address_stay_together(tmp_path: Path) -> None:
     # The later completion comes on another connection, since the earlier still runs on its own.
     body = {"model": "completion", "prompt": "def f(", "suffix": "\n", "path": "a.py"}
+    other = {**body, "prompt": "class A("}
     toy = scripted("toy", family="qwen-coder", hang=True) + route("completion", "toy")
     async with several(tmp_path, toy) as gateway:
         for caller in (2, 3):
             earlier = asyncio.create_task(gateway.ask("/v1/completions", body, caller=caller))
-            later = asyncio.create_task(gateway.ask("/v1/completions", body, caller=caller))
+            later = asyncio.create_task(gateway.ask("/v1/completions", other, caller=caller))
             await asyncio.wait([earlier, later], return_when=asyncio.FIRST_COMPLETED)
             running = earlier if later.done() else later
             assert running.cancel()
