@@ -25,7 +25,8 @@ from inhouse.errors import InhouseError
 from inhouse.gateway import open_log
 from inhouse.server.board import Board
 from inhouse.server.link import READY, Kind, Lower, Upper
-from inhouse.server.listen import BACKLOG, Addresses, base_url, bound
+from inhouse.server.listen import Addresses, base_url, bound
+from inhouse.server.serving import BACKLOG
 from inhouse.server.worker import Desk
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

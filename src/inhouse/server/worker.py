@@ -12,12 +12,14 @@ from inhouse.server import metrics
 from inhouse.server.app import app
 from inhouse.server.board import Board
 from inhouse.server.link import READY, Kind, Lower
-from inhouse.server.listen import Handed, forwarded, served, spare_what_stays
+from inhouse.server.listen import spare_what_stays
+from inhouse.server.protocol import Connection
+from inhouse.server.serving import served
 
 PUBLISH_EVERY = 1.0
 """Seconds between two looks at what this worker has counted."""
 
-Make = Callable[[], Handed]
+Make = Callable[[], Connection]
 
 
 class Desk:
@@ -83,13 +85,16 @@ class Desk:
 
 async def work(gateway: Gateway, desk: Desk, on_started: Callable[[], None]) -> None:
     """Serve what is handed on, until the supervisor says stop, or is gone."""
+
+    def defect(error: Exception) -> None:
+        gateway.log.defect("http server", error)
+
     shown = metrics.app(lambda: _all_metrics(gateway, desk))
     patience = gateway.config.server.shutdown_seconds
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(forwarded(gateway.log))
-        metered = served(shown, (), patience=1, hurry=desk.hurry)
+        metered = served(shown, (), defect, patience=1, hurry=desk.hurry)
         makers: dict[Kind, Make] = {Kind.METRICS: await stack.enter_async_context(metered)}
-        called = served(app(gateway), (), patience=patience, hurry=desk.hurry)
+        called = served(app(gateway), (), defect, patience=patience, hurry=desk.hurry)
         makers[Kind.CALLER] = await stack.enter_async_context(called)
         await stack.enter_async_context(desk.taking(makers))
         publishing = asyncio.create_task(_publish(gateway, desk))
