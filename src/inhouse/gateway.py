@@ -150,7 +150,7 @@ class Gateway:
             Registry.open, config.store.url, secret=config.secret_key, key_file=config.key_file
         )
         try:
-            with contextlib.closing(_log(config.log)) as log:
+            with contextlib.closing(open_log(config.log)) as log:
                 for each in config.remarks:
                     log.warning("environment", variables=list(each.variables), why=each.text)
                 gateway = cls(config=config, registry=registry, families=families, log=log)
@@ -273,5 +273,6 @@ class Gateway:
         ]
 
 
-def _log(config: configuration.LogConfig) -> Log:
+def open_log(config: configuration.LogConfig) -> Log:
+    """Return the log as configured; raises `ConfigError` where its file cannot be written."""
     return Log(level=config.level, style=config.format, file=config.file)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import io
 import json
+import select
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -239,6 +240,30 @@ def test_the_level_holds_for_request_lines_too() -> None:
         recording.fail(RuntimeError(), 500)
     Log(level="warning", style="json", out=out).requests(kept)
     assert [json.loads(line)["request_id"] for line in out.getvalue().splitlines()] == ["r2"]
+
+
+def test_no_write_is_more_than_a_pipe_takes_at_once() -> None:
+    class Pipe(io.StringIO):
+        """Remembers how much it was given each time."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.sizes: list[int] = []
+
+        def write(self, text: str) -> int:
+            self.sizes.append(len(text.encode()))
+            assert text.endswith("\n")
+            return super().write(text)
+
+    out = Pipe()
+    kept: list[Trace] = []
+    for number in range(100):
+        with Recording(request_id=f"r{number}", endpoint="chat", done=kept.append):
+            pass
+    Log(style="json", out=out).requests(kept)
+    assert max(out.sizes) <= select.PIPE_BUF
+    told = [json.loads(line)["request_id"] for line in out.getvalue().splitlines()]
+    assert told == [f"r{number}" for number in range(100)]
 
 
 def test_a_file_gets_every_line_too_and_may_be_moved_away(tmp_path: Path) -> None:

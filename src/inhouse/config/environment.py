@@ -31,6 +31,7 @@ VARIABLES = (
     Variable("INHOUSE_CONFIG", "Path of the configuration file."),
     Variable("INHOUSE_HOST", "Address to listen on; goes before `host` in `[server]`."),
     Variable("INHOUSE_PORT", "Port to listen on; goes before `port` in `[server]`."),
+    Variable("INHOUSE_WORKERS", "Number of processes; goes before `workers` in `[server]`."),
     Variable("INHOUSE_STORE_URL", "The store; goes before `url` in `[store]`."),
     Variable("INHOUSE_LOG_LEVEL", "Least level that is logged; goes before `level` in `[log]`."),
     Variable(

@@ -155,6 +155,8 @@ def _server(document: Document, environ: Mapping[str, str]) -> ServerConfig:
     # Kubernetes sets it to such a URL where a service has our name.
     if port and not port.startswith("tcp://"):
         changes["port"] = values.port("INHOUSE_PORT", port)
+    if workers := environ.get("INHOUSE_WORKERS"):
+        changes["workers"] = values.workers("INHOUSE_WORKERS", workers)
     return msgspec.structs.replace(server, **changes)
 
 

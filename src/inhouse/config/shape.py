@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 from inhouse.config.environment import Remark
 from inhouse.config.gitlab import GitLab, GitLabConfig
 from inhouse.config.listed import DeploymentEntry, KeyEntry, RouteEntry, TeamEntry
+from inhouse.config.values import MOST_WORKERS
 from inhouse.core.catalog import Declared
 from inhouse.core.ports import HttpClient
 from inhouse.core.secret import Secret
@@ -29,6 +30,14 @@ class ServerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         ),
     ] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port to listen on; 0 takes a free one.")] = 5052
+    workers: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=MOST_WORKERS,
+            description="Processes that answer requests; each takes a core and its own memory.",
+        ),
+    ] = 1
     max_body_bytes: Annotated[
         int, Meta(ge=1024, description="Largest request body; a larger one is answered with 413.")
     ] = 10_000_000

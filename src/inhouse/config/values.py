@@ -12,6 +12,8 @@ from inhouse.errors import ConfigError
 TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
 
+MOST_WORKERS = 64
+
 LEVELS: dict[str, Literal["debug", "info", "warning", "error"]] = {
     "debug": "debug",
     "info": "info",
@@ -38,6 +40,13 @@ def port(name: str, value: str) -> int:
     """Return a port."""
     if not (value.isascii() and value.isdecimal()) or int(value) > 65535:
         raise ConfigError(f"{name}: expected a port from 0 to 65535, got '{value}'")
+    return int(value)
+
+
+def workers(name: str, value: str) -> int:
+    """Return a number of processes."""
+    if not (value.isascii() and value.isdecimal()) or not 1 <= int(value) <= MOST_WORKERS:
+        raise ConfigError(f"{name}: expected a number from 1 to {MOST_WORKERS}, got '{value}'")
     return int(value)
 
 

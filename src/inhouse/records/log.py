@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -148,8 +149,9 @@ class Log:
             for trace in traces
             if (level := _level(trace)) >= self._threshold
         ]
+        for whole in _grouped(lines):
+            self._out.write(whole.decode())
         if lines:
-            self._out.write(b"\n".join(lines).decode() + "\n")
             self._out.flush()
 
     def _request(self, trace: Trace) -> None:
@@ -157,6 +159,20 @@ class Log:
         facts = {name: value for name, value in msgspec.structs.asdict(trace).items() if value}
         facts.pop("started_at")
         note("request", **{name: _plain(value) for name, value in facts.items()})
+
+
+def _grouped(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield lines together, never more bytes than a pipe takes at once: others write to it too."""
+    group: list[bytes] = []
+    room = select.PIPE_BUF
+    for line in lines:
+        if len(line) >= room and group:
+            yield b"\n".join(group) + b"\n"
+            group, room = [], select.PIPE_BUF
+        group.append(line)
+        room -= len(line) + 1
+    if group:
+        yield b"\n".join(group) + b"\n"
 
 
 def _opened(path: str) -> _File | None:

@@ -20,6 +20,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from inhouse.core.trace import Trace
+from inhouse.records import merging
 
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60, 120)
 """Seconds: from an index's answer to a long chat."""
@@ -87,6 +88,7 @@ class Metrics:
         Gauge("inhouse_build", "The running version.", ["version"], registry=registry).labels(
             version
         ).set(1)
+        Gauge("inhouse_workers", "Processes that answer requests.", registry=registry).set(1)
         # Finding a labelled metric costs 2 us, five times a request.
         self._requests = cache(
             Counter(
@@ -196,3 +198,7 @@ class Metrics:
     def text(self) -> bytes:
         """Return Prometheus' text format, version 0.0.4."""
         return generate_latest(self._registry)
+
+    def snapshot(self) -> bytes:
+        """Return them as they stand, to be merged with those of other processes."""
+        return merging.snapshot(self._registry.collect())

@@ -52,14 +52,14 @@ async def serve(gateway: Gateway, *, on_started: Callable[[Addresses], None] | N
         async with listening(gateway, hurry=hurry) as addresses:
             if on_started is not None:
                 on_started(addresses)
-            _spare_what_stays()
+            spare_what_stays()
             await stopping.wait()
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 
 
-def _spare_what_stays() -> None:
+def spare_what_stays() -> None:
     """Keep the garbage collector from walking over all that the start has made, again and again.
 
     It is most of the heap and lives as long as the process: a sixth of each request's cost.
@@ -86,26 +86,28 @@ async def listening(
 
     async with contextlib.AsyncExitStack() as stack:
         # Bound first: where another gateway runs, its port is what people know it by.
-        own = _bound(config.server.host, config.server.port, "server")
+        own = bound(config.server.host, config.server.port, "server")
         stack.callback(own.close)
         metrics_url = None
         if config.metrics.enabled:
-            sock = _bound(config.metrics.host, config.metrics.port, "metrics")
-            server = served(metrics.app(gateway), [sock], defect, patience=1, hurry=hurry)
+            sock = bound(config.metrics.host, config.metrics.port, "metrics")
+            shown = metrics.app(gateway.records.metrics.text)
+            server = served(shown, [sock], defect, patience=1, hurry=hurry)
             await stack.enter_async_context(server)
-            metrics_url = _base_url(sock)
+            metrics_url = base_url(sock)
         server = served(app(gateway), [own], defect, patience=patience, hurry=hurry)
         await stack.enter_async_context(server)
-        yield Addresses(url=_base_url(own), metrics=metrics_url)
+        yield Addresses(url=base_url(own), metrics=metrics_url)
 
 
-def _base_url(sock: socket.socket) -> str:
+def base_url(sock: socket.socket) -> str:
+    """Return where a bound socket is reached."""
     host, port = sock.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _bound(host: str, port: int, section: str) -> socket.socket:
-    """Return a socket bound to the address, not yet listening."""
+def bound(host: str, port: int, section: str) -> socket.socket:
+    """Return a socket bound to the address, not yet listening; raises `ConfigError`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from inhouse.gateway import Gateway
+from collections.abc import Callable
+
 from inhouse.server.asgi import Application, Receive, Scope, Send
 
 KIND = b"text/plain; version=0.0.4; charset=utf-8"
 
 
-def app(gateway: Gateway) -> Application:
-    """Return the application that shows the metrics of `gateway`."""
+def app(read: Callable[[], bytes]) -> Application:
+    """Return the application that shows the metrics that `read` returns as text."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001, ASGI
         if scope["type"] != "http":
             return
         found = scope["path"] == "/metrics"
-        body = gateway.records.metrics.text() if found else b"The metrics are at /metrics.\n"
+        body = read() if found else b"The metrics are at /metrics.\n"
         kind = KIND if found else b"text/plain; charset=utf-8"
         headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
         status = 200 if found else 404
