@@ -22,8 +22,9 @@ from inhouse.features.restoring import Restorer
 from inhouse.features.shaping import Chain, Shaper, shaped
 from inhouse.prompts import MESSAGE_TOKENS, Budget, Rendered
 from inhouse.records.recording import Recording
+from inhouse.routing.attempt import Asked, Prepare
 from inhouse.routing.quotas import Quotas
-from inhouse.routing.router import Asked, Prepare, Router
+from inhouse.routing.router import Router
 from inhouse.routing.target import Target
 from inhouse.routing.watch import Watch
 from inhouse.routing.windows import Windows
@@ -142,7 +143,8 @@ class Asking:
             lines = None if not ends_at_deadline else params.whole
             shapers = _Shapers(shaper, lines)
             prepare = self._preparing(recording, output_tokens, render, share, shapers)
-            answer = self._router.stream(target, prepare, recording, watch, affinity)
+            admitted = contextlib.nullcontext(watch)
+            answer = self._router.stream(target, prepare, recording, admitted, affinity)
             begun = False
             try:
                 deltas = shaped(
@@ -175,7 +177,7 @@ class Asking:
         self,
         target: Target,
         recording: Recording,
-        watch: Watch,
+        admission: Admission,
         *,
         affinity: str,
         render: Callable[[Family], Rendered],
@@ -186,19 +188,19 @@ class Asking:
             rendered = render(self._families.get(deployment.family))
             return Asked.in_text(deployment, provider, rendered.prompt, rendered.params)
 
-        return self.prepared(target, recording, watch, prepare, affinity=affinity)
+        return self.prepared(target, recording, admission, prepare, affinity=affinity)
 
     def prepared(
         self,
         target: Target,
         recording: Recording,
-        watch: Watch,
+        admission: Admission,
         prepare: Prepare,
         *,
         affinity: str = "",
     ) -> AsyncGenerator[Delta]:
         """Yield the answer to what `prepare` makes for each deployment."""
-        return self._router.stream(target, prepare, recording, watch, affinity)
+        return self._router.stream(target, prepare, recording, admission, affinity)
 
     def _preparing(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator
 
 from inhouse.core.delta import Delta
@@ -23,24 +22,20 @@ class Chat:
         """Ask through `asking`."""
         self._asking = asking
 
-    async def stream(
+    def stream(
         self, request: ChatRequest, target: Target, recording: Recording
     ) -> AsyncGenerator[Delta]:
         """Yield the answer as it is written."""
         params = request.params
         most = params.n * (params.max_tokens or USUAL_TOKENS)
         size = sum(len(_text(message)) for message in request.messages)
-        async with self._asking.admitted(target, recording, size, most) as watch:
-            deltas = self._asking.untouched(
-                target,
-                recording,
-                watch,
-                affinity="\n".join(_text(each)[:AFFINITY] for each in request.messages[:2]),
-                render=lambda family: render_chat(request, family, target.feature),
-            )
-            async with contextlib.aclosing(deltas):
-                async for delta in deltas:
-                    yield delta
+        return self._asking.untouched(
+            target,
+            recording,
+            self._asking.admitted(target, recording, size, most),
+            affinity="\n".join(_text(each)[:AFFINITY] for each in request.messages[:2]),
+            render=lambda family: render_chat(request, family, target.feature),
+        )
 
 
 def _text(message: Message) -> str:

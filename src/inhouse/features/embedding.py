@@ -13,7 +13,7 @@ from inhouse.core.requests import EmbeddingRequest, Params
 from inhouse.errors import ConfigError
 from inhouse.features.asking import CHARACTERS_PER_TOKEN, Asking
 from inhouse.records.recording import Recording
-from inhouse.routing.router import Asked
+from inhouse.routing.attempt import Asked
 from inhouse.routing.target import Target
 
 
@@ -61,9 +61,9 @@ class Embedding:
 
             return Asked(request.params, begin)
 
-        async with self._asking.admitted(target, recording, size, 0) as watch:
-            deltas = self._asking.prepared(target, recording, watch, prepare)
-            async with contextlib.aclosing(deltas):
-                async for _ in deltas:
-                    pass
+        admission = self._asking.admitted(target, recording, size, 0)
+        deltas = self._asking.prepared(target, recording, admission, prepare)
+        async with contextlib.aclosing(deltas):
+            async for _ in deltas:
+                pass
         return found[0]

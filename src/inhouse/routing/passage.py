@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from math import inf
-from types import TracebackType
-from typing import Self
 
 from inhouse.core.settings import Settings
 from inhouse.errors import UpstreamError, UpstreamFailure
@@ -16,7 +14,7 @@ from inhouse.routing.watch import Watch
 
 
 class Passage:
-    """Holds a slot of a deployment while its block runs, and tells its circuit how it went."""
+    """Holds a slot of a deployment from `enter` to `leave`, and tells its circuit how it went."""
 
     __slots__ = (
         "_answered",
@@ -50,7 +48,7 @@ class Passage:
         self._answered, self._probe = True, NO_PROBE
         self._circuit.succeeded()
 
-    async def __aenter__(self) -> Self:
+    async def enter(self) -> None:
         """Wait for a slot; raises `UpstreamError` where there is none in time, or it rests."""
         standing = self._standing
         queue = standing.queue
@@ -64,15 +62,9 @@ class Passage:
             queue.leave()
             raise resting(standing)
         self._probe = circuit.enter()
-        return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        """Give the slot back."""
+    def leave(self, error: BaseException | None) -> None:
+        """Give the slot back; `error` is what ended the request."""
         circuit = self._circuit
         self._standing.queue.leave()
         if isinstance(error, UpstreamError):

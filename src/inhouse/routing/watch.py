@@ -19,12 +19,23 @@ class Watch:
     a stream moves its time with each delta, and timers hardly ever.
     """
 
-    __slots__ = ("_armed", "_late", "_loop", "_struck", "_task", "_timer", "_until", "began")
+    __slots__ = (
+        "_armed",
+        "_cancelling",
+        "_late",
+        "_loop",
+        "_struck",
+        "_task",
+        "_timer",
+        "_until",
+        "began",
+    )
 
     def __init__(self) -> None:
         """Start the clock; belongs to the running loop."""
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[object] | None = None
+        self._cancelling = 0
         self._until = inf
         self._late: Callable[[], InhouseError] | None = None
         self._struck: InhouseError | None = None
@@ -47,7 +58,26 @@ class Watch:
         raised likewise. A cancellation from elsewhere passes as one. What is late before it begins
         does not begin.
         """
-        task = asyncio.current_task()
+        try:
+            self.begin(until, late)
+        except InhouseError:
+            _drop(what)
+            raise
+        try:
+            return await what
+        except asyncio.CancelledError as cancelled:
+            if (struck := self.struck(cancelled)) is None:
+                raise
+            raise struck from None
+        finally:
+            self.rest()
+
+    def begin(self, until: float, late: Callable[[], InhouseError]) -> None:
+        """Watch over what the running task awaits from now on, until `rest`.
+
+        Whoever begins asks `struck` about a cancellation. Raises what `wait` would.
+        """
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("A watch waits within a task.")
         struck = self._struck
@@ -56,22 +86,25 @@ class Watch:
         if struck is not None:
             # What is there already would be returned, and a cancellation hit some other wait.
             self._struck = None
-            _drop(what)
             raise struck
-        cancelling = task.cancelling()
+        self._cancelling = task.cancelling()
         self._task, self._until, self._late = task, until, late
         if until < self._armed:
             self._arm(until)
-        try:
-            return await what
-        except asyncio.CancelledError:
-            struck = self._struck
-            if struck is None or task.uncancel() > cancelling:
-                raise
-            self._struck = None
-            raise struck from None
-        finally:
-            self._task = None
+
+    def rest(self) -> None:
+        """Watch over nothing: whatever is awaited is somebody else's affair."""
+        self._task = None
+
+    def struck(self, cancelled: BaseException | None) -> InhouseError | None:
+        """Return what to raise instead of a cancellation that was ours, None where it was not."""
+        task, struck = self._task, self._struck
+        if task is None or struck is None or not isinstance(cancelled, asyncio.CancelledError):
+            return None
+        if task.uncancel() > self._cancelling:
+            return None
+        self._struck = None
+        return struck
 
     def interrupt(self, error: InhouseError) -> None:
         """End the present wait, or the next one, by raising `error` there."""
