@@ -41,7 +41,10 @@ async def fail(
     failure: UpstreamFailure = UpstreamFailure.TIMEOUT,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> None:
-    await way.enter()
+    try:
+        await way.enter()
+    except UpstreamError:
+        return  # it rests by now
     meanwhile()
     way.leave(UpstreamError(failure, "It failed."))
 
