@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from inhouse.core.catalog import Deployment
 from inhouse.core.deadlines import Deadlines
-from inhouse.core.delta import Delta, Usage
+from inhouse.core.delta import Delta, Usage, merged
 from inhouse.core.ports import ProviderContext
 from inhouse.core.prompt import Fim, Messages, Prompt, Text
 from inhouse.core.requests import Message, Params
@@ -109,7 +109,7 @@ async def test_asks_for_a_stream_with_everything_that_belongs_to_it(bench: Bench
         deployment = bench.deployment(server.endpoint, headers={"X-Team": "billing"})
         params = Params(max_tokens=2, stop=("end",), request_id="req-1")
         deltas = await bench.ask(deployment, PROMPT, params)
-    assert [delta.text for delta in deltas] == [" w0", " w1", "", ""]
+    assert merged(deltas[:-1]) == [Delta(text=" w0 w1", finish_reason="length", pieces=3)]
     assert deltas[-1].usage == Usage(prompt_tokens=4, completion_tokens=2)
     (request,) = server.requests
     assert request.target == "/v1/completions"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Usage(Struct, frozen=True, kw_only=True):
@@ -21,7 +23,7 @@ class Delta(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `finish_reason` is OpenAI's (``stop``, ``length``, ``tool_calls``, ``content_filter``) and comes
     once a choice. `usage` comes at most once a stream, on its last delta. `tool_calls` are OpenAI's
-    fragments, handed on as they came.
+    fragments, handed on as they came. `pieces` are those of the upstream that it joins.
     """
 
     text: str = ""
@@ -31,6 +33,35 @@ class Delta(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reasoning: str = ""
     tool_calls: list[dict[str, Any]] | None = None
     logprobs: dict[str, Any] | None = None
+    pieces: int = 1
+
+
+def merged(deltas: Sequence[Delta]) -> list[Delta]:
+    """Return deltas that came together with their texts joined, as far as they are text alone."""
+    found: list[Delta] = []
+    texts: list[str] = []
+    pieces = 0
+    for delta, following in pairwise((*deltas, None)):
+        if delta is None:
+            break
+        texts.append(delta.text)
+        pieces += delta.pieces
+        if following is None or not _joins(delta, following):
+            found.append(replace(delta, text="".join(texts), pieces=pieces))
+            texts.clear()
+            pieces = 0
+    return found
+
+
+def _joins(delta: Delta, following: Delta) -> bool:
+    """Tell whether a delta's text may stand before that of the following one."""
+    return (
+        delta.index == following.index
+        and delta.finish_reason is None
+        and delta.usage is None
+        and not (delta.reasoning or delta.tool_calls or delta.logprobs)
+        and not (following.reasoning or following.tool_calls or following.logprobs)
+    )
 
 
 class Choice(Struct, frozen=True, kw_only=True):

@@ -30,13 +30,12 @@ class Feature(StrEnum):
     @property
     def parent(self) -> Feature | None:
         """The feature whose route this one inherits, None for a top feature."""
-        head, dot, _ = self.value.rpartition(".")
-        return Feature(head) if dot else None
+        return _PARENTS[self]
 
     @property
     def top(self) -> Feature:
         """Itself, or the feature that it is a part of."""
-        return self.parent or self
+        return _PARENTS[self] or self
 
     @property
     def priority(self) -> int:
@@ -44,6 +43,12 @@ class Feature(StrEnum):
         return _PRIORITIES[self.top]
 
 
+def _parent(feature: Feature) -> Feature | None:
+    head, dot, _ = feature.value.rpartition(".")
+    return Feature(head) if dot else None
+
+
+_PARENTS = {feature: _parent(feature) for feature in Feature}
 # Somebody who types waits for a completion; a chat takes seconds anyway.
 _PRIORITIES = {
     Feature.COMPLETION: 0,

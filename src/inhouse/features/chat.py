@@ -28,12 +28,12 @@ class Chat:
         """Yield the answer as it is written."""
         params = request.params
         most = params.n * (params.max_tokens or USUAL_TOKENS)
-        size = sum(len(_text(message)) for message in request.messages)
+        texts = [_text(message) for message in request.messages]
         return self._asking.untouched(
             target,
             recording,
-            self._asking.admitted(target, recording, size, most),
-            affinity="\n".join(_text(each)[:AFFINITY] for each in request.messages[:2]),
+            self._asking.admitted(target, recording, sum(map(len, texts)), most),
+            affinity="\n".join([text[:AFFINITY] for text in texts[:2]]),
             render=lambda family: render_chat(request, family, target.feature),
         )
 

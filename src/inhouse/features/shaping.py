@@ -145,21 +145,24 @@ class _Choices:
         shaper = self._shapers.get(index)
         if shaper is None:
             shaper = self._shapers[index] = self._new()
-        shown = _shaped(delta, shaper)
-        if shown.finish_reason is not None:
+        text = shaper.feed(delta.text) if delta.text else ""
+        finish_reason = delta.finish_reason
+        if finish_reason is not None:
+            text += shaper.finish()
+        elif shaper.done:
+            finish_reason = "stop"
+        if finish_reason is not None:
             self._ended.add(index)
-        return None if shown == Delta(index=index) else shown
+        elif not text and _is_text(delta):
+            return None
+        return msgspec.structs.replace(delta, text=text, finish_reason=finish_reason)
 
     def finish(self) -> list[tuple[int, str]]:
         """The stream has ended without a word: return what each open choice held back."""
         return [(index, self._shapers[index].finish()) for index in self.left()]
 
 
-def _shaped(delta: Delta, shaper: Shaper) -> Delta:
-    text = shaper.feed(delta.text) if delta.text else ""
-    finish_reason = delta.finish_reason
-    if finish_reason is not None:
-        text += shaper.finish()
-    elif shaper.done:
-        finish_reason = "stop"
-    return msgspec.structs.replace(delta, text=text, finish_reason=finish_reason)
+def _is_text(delta: Delta) -> bool:
+    """Tell whether a delta says nothing but its text."""
+    said = delta.usage or delta.reasoning or delta.tool_calls or delta.logprobs
+    return not said

@@ -41,7 +41,7 @@ class Endings:
         if delta.finish_reason is not None:
             text += watch.finish()
         shown = msgspec.structs.replace(delta, text=text)
-        return None if shown == Delta(index=delta.index) else shown
+        return None if shown == Delta(index=delta.index, pieces=delta.pieces) else shown
 
 
 def endings(stops: Sequence[str], choices: int = 1) -> Endings | None:

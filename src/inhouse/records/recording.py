@@ -163,7 +163,7 @@ class Recording:
         """Note a delta on its way from the upstream."""
         if self.first_delta is None:
             self.first_delta = time.perf_counter()
-        self.deltas += 1
+        self.deltas += delta.pieces
         if delta.finish_reason is not None:
             self.finish_reason = delta.finish_reason
         if delta.usage is not None:

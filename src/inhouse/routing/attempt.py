@@ -75,7 +75,17 @@ class Attempt:
     Whoever hands a delta on calls `received` before, and `go_on` when the reader wants the next.
     """
 
-    __slots__ = ("_deltas", "_late", "_passage", "_standing", "_watch", "_why", "_witness", "begun")
+    __slots__ = (
+        "_deltas",
+        "_late",
+        "_passage",
+        "_standing",
+        "_watch",
+        "_whole",
+        "_why",
+        "_witness",
+        "begun",
+    )
 
     def __init__(
         self,
@@ -94,6 +104,7 @@ class Attempt:
         self._why = late.not_begun
         self._witness = witness
         self._deltas: AsyncGenerator[Delta] | None = None
+        self._whole = False
         self.begun = False
         """Whether a delta has come."""
 
@@ -120,6 +131,7 @@ class Attempt:
     def ask(self, asked: Asked) -> AsyncGenerator[Delta]:
         """Return the answer, which this block closes."""
         late = self._late
+        self._whole = asked.whole
         if asked.whole:
             # Of a whole answer the first token comes when the last one is there.
             self._why = late.not_finished
@@ -138,7 +150,9 @@ class Attempt:
 
     def go_on(self) -> None:
         """The reader wants the next delta."""
-        self._watch.begin(self._late.next(), self._why)
+        late = self._late
+        # A whole answer is there with its first delta: what follows is its end.
+        self._watch.begin(late.total if self._whole else late.next(), self._why)
 
     async def __aexit__(
         self,

@@ -43,7 +43,7 @@ class Late:
         self._deadlines = deadlines
         self._watch = watch
         self.total = watch.began + deadlines.total
-        self._asked_at = watch.now
+        self._asked_at = watch.now()
         self.first = min(self._asked_at + deadlines.first_token, self.total)
 
     @property
@@ -64,18 +64,18 @@ class Late:
                 return sooner or first or asked.between_tokens < usual.between_tokens
             case UpstreamFailure.UNREACHABLE:
                 # A connection that is refused fails at once, however long it might take.
-                waited = self._watch.now - self._asked_at
+                waited = self._watch.now() - self._asked_at
                 return (sooner or asked.connect < usual.connect) and waited >= asked.connect
             case _:
                 return False
 
     def next(self) -> float:
         """Return when the next token is due."""
-        return min(self._watch.now + self._deadlines.between_tokens, self.total)
+        return min(self._watch.now() + self._deadlines.between_tokens, self.total)
 
     def left(self) -> Deadlines:
         """Return what a provider may take."""
-        now, deadlines = self._watch.now, self._deadlines
+        now, deadlines = self._watch.now(), self._deadlines
         total = max(0.0, self.total - now)
         return Deadlines(
             connect=max(0.001, min(deadlines.connect, total)),
@@ -92,7 +92,7 @@ class Late:
 
     def silent(self) -> UpstreamError:
         """Return the error for an answer that stops in the middle."""
-        if self._watch.now >= self.total:
+        if self._watch.now() >= self.total:
             return self.not_finished()
         seconds = self._deadlines.between_tokens
         return UpstreamError(

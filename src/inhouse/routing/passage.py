@@ -53,7 +53,7 @@ class Passage:
         standing = self._standing
         queue = standing.queue
         if not queue.enter(standing.deployment.max_concurrent):
-            self._queued_at = self._watch.now
+            self._queued_at = self._watch.now()
             priority = self._target.feature.priority
             turn = queue.wait(priority, self._settings.max_queued)
             await self._watch.wait(turn, self._late.first, self._not_let_in)

@@ -29,6 +29,7 @@ class Watch:
         "_timer",
         "_until",
         "began",
+        "now",
     )
 
     def __init__(self) -> None:
@@ -41,13 +42,10 @@ class Watch:
         self._struck: InhouseError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed = inf
-        self.began = self._loop.time()
+        self.now = self._loop.time
+        """Returns the loop's time."""
+        self.began = self.now()
         """The loop's time at which the request came."""
-
-    @property
-    def now(self) -> float:
-        """The loop's time."""
-        return self._loop.time()
 
     async def wait(
         self, what: Awaitable[Result], until: float, late: Callable[[], InhouseError]
@@ -81,7 +79,7 @@ class Watch:
         if task is None:
             raise RuntimeError("A watch waits within a task.")
         struck = self._struck
-        if struck is None and until <= self._loop.time():
+        if struck is None and until <= self.now():
             struck = late()
         if struck is not None:
             # What is there already would be returned, and a cancellation hit some other wait.
@@ -131,7 +129,7 @@ class Watch:
         self._armed = inf
         if self._task is None:
             return
-        if self._loop.time() < self._until:
+        if self.now() < self._until:
             self._arm(self._until)
         elif self._late is not None:
             self.interrupt(self._late())

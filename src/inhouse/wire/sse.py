@@ -35,6 +35,10 @@ class Decoder:
         """
         if self._after_return or b"\r" in data:
             data = self._with_newlines(data)
+        # Mostly a token comes alone, and whole.
+        whole = data.startswith(b"data: ") and data.endswith(b"\n\n") and not self._rest
+        if whole and data.find(b"\n") == len(data) - 2:
+            return [data[6:-2]]
         if self._rest and data:
             if b"\n\n" not in self._rest[-1][-1:] + data:
                 # Not joined yet: a long event in small pieces would be copied with each of them.

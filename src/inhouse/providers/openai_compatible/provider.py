@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -110,7 +110,7 @@ class OpenAICompatible:
         question = Question(
             route=VECTORS,
             encode=lambda _: embeddings_body(deployment.model, texts, dimensions, params),
-            text="\n".join(texts),
+            text=lambda: "\n".join(texts),
         )
         with blaming(deployment):
             response = await ask(self._transport, upstream, question, params, self._learn_names)
@@ -118,7 +118,7 @@ class OpenAICompatible:
             try:
                 return read_embeddings(body, len(texts))
             except _UNREAD as error:
-                raise _unread(upstream, error, body, question.text) from None
+                raise _unread(upstream, error, body, question.text()) from None
 
     async def served(self, deployment: Deployment) -> Sequence[Served]:
         """List the models that the upstream says it serves, with their windows where it tells."""
@@ -194,19 +194,19 @@ class OpenAICompatible:
 
 
 def _question(deployment: Deployment, prompt: Prompt, params: Params) -> Question:
-    model, said = deployment.model, text_of(prompt)
+    model = deployment.model
     match prompt:
         case Text(text):
             return Question(
                 route=TEXT,
                 encode=lambda habits: completion_body(model, text, params, habits),
-                text=said,
+                text=lambda: text,
             )
         case Messages(messages):
             return Question(
                 route=CHAT,
                 encode=lambda habits: chat_body(model, messages, params, habits),
-                text=said,
+                text=lambda: text_of(prompt),
             )
         case Fim():
             raise unrendered(deployment)
@@ -220,11 +220,13 @@ async def _listed(upstream: Upstream, response: Response) -> Sequence[Served]:
         raise garbled(upstream, DIALECT, body) from None
 
 
-def _read(upstream: Upstream, reading: Reading, prompt: str, data: bytes) -> list[Delta]:
+def _read(
+    upstream: Upstream, reading: Reading, prompt: Callable[[], str], data: bytes
+) -> list[Delta]:
     try:
         return reading.event(data)
     except _UNREAD as error:
-        raise _unread(upstream, error, data, prompt) from None
+        raise _unread(upstream, error, data, prompt()) from None
 
 
 def _unread(upstream: Upstream, error: Exception, said: bytes, prompt: str) -> UpstreamError:

@@ -30,7 +30,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
     route: str
     encode: Callable[[Habits], bytes]
-    text: str
+    text: Callable[[], str]
 
 
 async def ask(
@@ -63,7 +63,7 @@ async def ask(
             await _give_up(transport, upstream, question, found, params)
             if found.failure is UpstreamFailure.UNKNOWN_MODEL and not found.no_route:
                 await unknown(upstream)
-            raise refused(upstream, found, question.text, response.header)
+            raise refused(upstream, found, question.text(), response.header)
 
 
 async def get(
@@ -89,7 +89,7 @@ async def get(
             raise refused(upstream, found, "", response.header)
 
 
-async def send(
+def send(
     transport: Transport,
     upstream: Upstream,
     method: str,
@@ -97,9 +97,9 @@ async def send(
     header: bytes,
     body: bytes,
     params: Params,
-) -> Response:
+) -> Awaitable[Response]:
     """Send one request; raises UpstreamError."""
-    return await upstream.connecting.request(
+    return upstream.connecting.request(
         transport, method, url, headers=header, body=body, params=params
     )
 

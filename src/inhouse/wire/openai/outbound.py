@@ -166,6 +166,9 @@ class Reading:
         choices = chunk.choices or ()
         if chunk.usage is not None:
             self._usages[(choices[0].index or 0) if len(choices) == 1 else _ALL] = chunk.usage
+        if len(choices) == 1:
+            delta = self._delta(choices[0])
+            return [] if delta is None else [delta]
         return [delta for choice in choices if (delta := self._delta(choice)) is not None]
 
     def finish(self) -> Delta | None:
@@ -177,9 +180,9 @@ class Reading:
         parts = [whole] if whole is not None else list(self._usages.values())
         return Delta(
             usage=Usage(
-                prompt_tokens=_counted(max(part.prompt_tokens or 0 for part in parts)),
-                completion_tokens=_counted(sum(part.completion_tokens or 0 for part in parts)),
-                cached_tokens=_counted(max(_cached(part) for part in parts)),
+                prompt_tokens=_counted(max([part.prompt_tokens or 0 for part in parts])),
+                completion_tokens=_counted(sum([part.completion_tokens or 0 for part in parts])),
+                cached_tokens=_counted(max([_cached(part) for part in parts])),
             )
         )
 
@@ -187,9 +190,9 @@ class Reading:
         index = choice.index or 0
         if choice.finish_reason:
             self._ended[index] = True
-        else:
+        elif index not in self._ended:
             # Azure's asynchronous filter annotates a choice behind its end.
-            self._ended.setdefault(index, False)
+            self._ended[index] = False
         message = choice.delta or choice.message
         if message is None:
             text, reasoning, tool_calls = choice.text or "", "", None
@@ -209,7 +212,7 @@ class Reading:
 
 
 def _counted(tokens: int) -> int:
-    return min(max(0, tokens), MOST_TOKENS)
+    return tokens if 0 <= tokens <= MOST_TOKENS else min(max(0, tokens), MOST_TOKENS)
 
 
 def _cached(usage: _Usage) -> int:
