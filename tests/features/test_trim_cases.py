@@ -82,7 +82,7 @@ def test_any_code_shows_the_same_for_every_cut(
         ("x = ", "\n", "1\ny ="),
         ("x = ", "  # so many\n", "1\n"),
         ("def f():\n    ", "\n    return total\n", "a()\n    return total\n"),
-        ("def f():\n    ", "\n", "a()\nclass A:"),
+        ("def f():\n    ", "\n", "a()\nclass A"),
         ("f() {\n  ", "\n}\n", "a();\n}\nb"),
         ("x = ", "\n", "1<|endoftext|>"),
     ],

@@ -37,6 +37,7 @@ _BEGUN = re.compile(r"\s*(?:\w+[^\w\s]|\w+\s+\S|\w{9}|[^\w\s]..)")
 """Enough of a line to tell that it is no closer."""
 _SECOND_HALF = re.compile(r"\s*(?:(?:else|catch|finally)\b|\{)")
 """A line that opens a block again."""
+_HALVES = ("else", "catch", "finally", "{")
 
 
 def trimming(prefix: str, suffix: str, path: str = "", language: str = "") -> Chain:
@@ -154,11 +155,11 @@ class Trimmer:
         if closed and not half:
             self.done = True
             return self._kept
-        if self._balance.over is not None:
-            return self._close_over(line, self._balance.over)
         whole = self._margin + line
         if not sent and not closed and self._outside(whole) and not _CLOSER.match(line):
             return self._end()
+        if self._balance.over is not None:
+            return self._close_over(line, self._balance.over)
         self._closed = False
         if not sent and not closed and self._extends_run(line, whole):
             self.done = self._behind.sure
@@ -195,24 +196,19 @@ class Trimmer:
         """Return what of the unfinished line can be shown: nothing while the line may yet go."""
         line = self._line
         self._balance.read(line)
+        end = len(line)
         if self._first and (self._rest.text or not self._alone):
             found = self._rest.begins(line, self._sent)
             if found is not None:
                 return self._end_at(line, found)
-            end = len(line) - self._rest.pending(line, self._sent)
-        else:
-            whole = self._margin + line
-            if (
-                not line.strip()
-                or self._closed
-                or self._behind.may_extend(whole, loose=self._may_be_loose(whole))
-            ):
-                return ""
-            if not self._sent and self._outside(whole):
-                if _BEGUN.match(line) and not _CLOSER.match(line):
-                    return self._end()
-                return ""
-            end = len(line)
+            end -= self._rest.pending(line, self._sent)
+        elif not self._sent:
+            # Once a line has begun to be shown, it is none of those that may go.
+            if self._may_be_behind(line):
+                return self._kept if self.done else ""
+            if self._outside(self._margin + line):
+                enough = _BEGUN.match(line) and not _CLOSER.match(line)
+                return self._end() if enough else ""
         if self._balance.over is not None:
             end = min(end, self._balance.over)
         # White space, and half of a line's end, is shown with what comes behind it, or not at all.
@@ -221,6 +217,18 @@ class Trimmer:
             return ""
         self._sent += len(shown)
         return self._release() + shown
+
+    def _may_be_behind(self, line: str) -> bool:
+        """Tell whether an unfinished line may yet stand behind the cursor, or tell nothing."""
+        text = line.strip()
+        if not text:
+            return True
+        if self._closed:
+            if not any(half.startswith(text) or text.startswith(half) for half in _HALVES):
+                self.done = True
+            return True
+        whole = self._margin + line
+        return self._behind.may_extend(whole, loose=self._may_be_loose(whole))
 
     def _show(self, line: str) -> str:
         """Show the rest of a whole line, its trailing white space with what follows."""

@@ -7,6 +7,7 @@ strings on one line does not count; an apostrophe that is none opens none.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 LOOKED_AT = 3000
@@ -29,10 +30,12 @@ class Line:
         self._at = 0
         self._escaped = -1
 
-    def read(self, line: str) -> list[tuple[int, str]]:
-        """Return what is new of the line: its brackets, and the quotation marks that matter."""
+    def read(self, line: str) -> Iterator[tuple[int, str]]:
+        """Yield what is new of the line: its brackets, and the quotation marks that matter.
+
+        `quote` is as it is behind the last mark that was yielded.
+        """
         start, self._at = self._at, len(line)
-        found: list[tuple[int, str]] = []
         for match in _TOKEN.finditer(line, start):
             at, mark = match.start(), match[0]
             if at == self._escaped:
@@ -42,14 +45,13 @@ class Line:
             elif self.quote:
                 if mark == self.quote:
                     self.quote = ""
-                    found.append((at, mark))
+                    yield at, mark
             elif mark in "\"'":
                 if mark == '"' or self._opens(line, at):
                     self.quote = mark
-                    found.append((at, mark))
+                    yield at, mark
             else:
-                found.append((at, mark))
-        return found
+                yield at, mark
 
     def _opens(self, line: str, at: int) -> bool:
         """Tell whether an apostrophe opens a string: no lifetime, and no word's."""
