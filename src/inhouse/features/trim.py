@@ -32,6 +32,7 @@ __all__ = ["LOOP_STEP", "Trimmer", "trimming"]
 
 BEHIND_CHARACTERS = 4000
 """As much of the suffix is compared; a run is sure long before."""
+
 _CLOSER = re.compile(r"\s*(?:[)\]}>;,]|end\b|else\b|elif\b|except\b|finally\b|catch\b|\*/|-->)")
 _BEGUN = re.compile(r"\s*(?:\w+[^\w\s]|\w+\s+\S|\w{9}|[^\w\s]..)")
 """Enough of a line to tell that it is no closer."""
@@ -215,8 +216,8 @@ class Trimmer:
         shown = line[self._sent : end].rstrip()
         if not shown:
             return ""
-        self._sent += len(shown)
-        return self._release() + shown
+        begun, self._sent = self._sent, self._sent + len(shown)
+        return shown if begun else self._release() + shown
 
     def _may_be_behind(self, line: str) -> bool:
         """Tell whether an unfinished line may yet stand behind the cursor, or tell nothing."""
