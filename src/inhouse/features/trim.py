@@ -33,7 +33,11 @@ __all__ = ["LOOP_STEP", "Trimmer", "trimming"]
 BEHIND_CHARACTERS = 4000
 """As much of the suffix is compared; a run is sure long before."""
 
-_CLOSER = re.compile(r"\s*(?:[)\]}>;,]|end\b|else\b|elif\b|except\b|finally\b|catch\b|\*/|-->)")
+_CLOSER = re.compile(
+    r"\s*(?:[)\]}>;,]|\*/|-->"
+    r"|(?:end|else|elif|elsif|elseif|except|finally|catch|rescue|ensure)\b"
+    r"|(?:fi|done|esac)\b(?!\s*[=.(\[]))"
+)
 _BEGUN = re.compile(r"\s*(?:\w+[^\w\s]|\w+\s+\S|\w{9}|[^\w\s]..)")
 """Enough of a line to tell that it is no closer."""
 _SECOND_HALF = re.compile(r"\s*(?:(?:else|catch|finally)\b|\{)")

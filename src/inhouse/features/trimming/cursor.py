@@ -9,7 +9,9 @@ LOOKED_AT = 2000
 """Characters before the cursor that tell of its line and the one above."""
 
 _OPENED = re.compile(r"(?:[({\[:]|=>|->|\b(?:do|then|begin|else|try))\s*\Z")
-_GOES_ON = re.compile(r"(?:[-+*/%=&|<>?,.(\[{:\\~^]|\b(?:and|or|not|in|is|then|do))\s*\Z")
+_GOES_ON = re.compile(
+    r"(?:(?<!\+)\+|(?<!-)-|[*/%=&|<>?,.(\[{:\\~^]|\b(?:and|or|not|in|is|then|do))\s*\Z"
+)
 _CONTINUES = re.compile(r"\s*(?:[.?:+\-*/%=&|<{]|(?:and|or|then|do|where|with|in)\b)")
 _INCOMPLETE = re.compile(r"\s*(?:@|#\[|template\b)")
 _FREE_WORDS = (
