@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inhouse.features.trim import trimming
+from inhouse.features.trim import Trimming
 
 TABLE = Path(__file__).parent / "trim_cases"
 
@@ -35,7 +35,7 @@ CASES = [
 
 
 def trimmed(case: Case, *pieces: str) -> str:
-    trimmer = trimming(case.prefix, case.suffix, case.path)
+    trimmer = Trimming(case.prefix, case.suffix, case.path)
     shown = ""
     for piece in pieces:
         shown += trimmer.feed(piece)
@@ -88,7 +88,7 @@ def test_any_code_shows_the_same_for_every_cut(
     ],
 )
 def test_says_as_soon_as_the_suggestion_is_complete(prefix: str, suffix: str, enough: str) -> None:
-    trimmer = trimming(prefix, suffix)
+    trimmer = Trimming(prefix, suffix)
     for character in enough[:-1]:
         trimmer.feed(character)
     assert not trimmer.done
@@ -97,7 +97,7 @@ def test_says_as_soon_as_the_suggestion_is_complete(prefix: str, suffix: str, en
 
 
 def test_holds_back_no_more_than_it_must() -> None:
-    trimmer = trimming("print(", ")\n")
+    trimmer = Trimming("print(", ")\n")
     assert trimmer.feed("str(na") == "str(na"
     assert trimmer.feed("me))") == "me)"
     assert trimmer.feed(" + (") == ") + ("

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 
-from inhouse.features.shaping import Chain
 from inhouse.features.trimming.behind import Behind
 from inhouse.features.trimming.brackets import Balance
 from inhouse.features.trimming.cursor import (
@@ -28,7 +27,7 @@ from inhouse.features.trimming.loops import LOOP_STEP, Loops, loops_inside
 from inhouse.features.trimming.rest import Rest
 from inhouse.features.trimming.sentinel import Sentinel
 
-__all__ = ["LOOP_STEP", "Trimmer", "trimming"]
+__all__ = ["LOOP_STEP", "Trimmer", "Trimming"]
 
 BEHIND_CHARACTERS = 4000
 """As much of the suffix is compared; a run is sure long before."""
@@ -45,10 +44,37 @@ _SECOND_HALF = re.compile(r"\s*(?:(?:else|catch|finally)\b|\{)")
 _HALVES = ("else", "catch", "finally", "{")
 
 
-def trimming(prefix: str, suffix: str, path: str = "", language: str = "") -> Chain:
-    """Return what a completion at the cursor goes through last."""
-    trimmer = Trimmer(prefix, suffix, statements=has_statements(path, language))
-    return Chain(Sentinel(prefix, suffix), Leading(prefix), trimmer)
+_PLAIN = re.compile(r"[^\n\r()\[\]{}\"'\\]*[^\s()\[\]{}\"'\\]")
+"""Text that changes nothing but the length of a line that is being shown."""
+
+
+class Trimming:
+    """What a completion goes through last: sentinels, doubled blanks, and a `Trimmer`."""
+
+    def __init__(self, prefix: str, suffix: str, path: str = "", language: str = "") -> None:
+        """Begin before the first piece of a completion between `prefix` and `suffix`."""
+        self._sentinel = Sentinel(prefix, suffix)
+        self._leading = Leading(prefix)
+        self._trimmer = Trimmer(prefix, suffix, statements=has_statements(path, language))
+        self.done = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece and return what may be shown now."""
+        trimmer = self._trimmer
+        if self._sentinel.held or "<" in text:
+            text = self._sentinel.feed(text)
+        if self._leading.holds:
+            text = self._leading.feed(text)
+        shown = trimmer.feed(text)
+        if self._sentinel.done and not trimmer.done:
+            shown += trimmer.finish()
+        self.done = trimmer.done
+        return shown
+
+    def finish(self) -> str:
+        """The model stopped by itself: return what was held back and belongs to the answer."""
+        shown = self._trimmer.feed(self._leading.feed(self._sentinel.held))
+        return shown + self._trimmer.finish()
 
 
 class Trimmer:
@@ -74,6 +100,8 @@ class Trimmer:
         self._inside = self._balance.opened > 0
         self._line: str = ""
         self._sent = 0
+        self._flows = False
+        """Whether the line is shown as it comes, until a mark in it matters."""
         self._first = True
         self._pending: str = ""
         self._kept: str = ""
@@ -85,6 +113,14 @@ class Trimmer:
 
     def feed(self, text: str) -> str:
         """Take the next piece and return what may be shown now."""
+        if self._flows:
+            line = self._line
+            size = len(line)
+            if size % LOOP_STEP + len(text) < LOOP_STEP and _PLAIN.fullmatch(text):
+                # Most pieces are a word in the middle of a line.
+                self._line = line + text
+                sent, self._sent = self._sent, size + len(text)
+                return text if sent == size else line[sent:] + text
         shown: list[str] = []
         while text and not self.done:
             room = LOOP_STEP - len(self._line) % LOOP_STEP
@@ -125,6 +161,7 @@ class Trimmer:
         else:
             shown = self._close_next(line)
         self._line, self._sent, self._first, self._margin = "", 0, False, ""
+        self._flows = False
         self._inside = self._balance.opened + self._balance.depth > 0
         self._balance.next_line()
         if first and not last and self._rest.text and not self._alone and not self._inside:
@@ -218,8 +255,10 @@ class Trimmer:
             end = min(end, self._balance.over)
         # White space, and half of a line's end, is shown with what comes behind it, or not at all.
         shown = line[self._sent : end].rstrip()
+        self._flows = False
         if not shown:
             return ""
+        self._flows = self._balance.over is None and not (self._first and self._rest.text)
         begun, self._sent = self._sent, self._sent + len(shown)
         return shown if begun else self._release() + shown
 

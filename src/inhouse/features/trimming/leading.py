@@ -11,35 +11,26 @@ class Leading:
     def __init__(self, prefix: str) -> None:
         """Learn what stands before the cursor on its line, and whether a block was opened above."""
         line = prefix[-LOOKED_AT:].rpartition("\n")[2]
-        self.done = False
-        self._held: str | None = None
-        self._indent = ""
-        if not line[-1:].isspace():
-            return
+        self.holds = line[-1:].isspace()
+        """Whether nothing but blanks has come so far, and blanks are not wanted."""
         self._held = ""
-        if not line.strip():
+        self._indent = ""
+        if self.holds and not line.strip():
             above = block_above(prefix)
-            if above is not None and above >= len(line):
-                self._held = None
+            self.holds = above is None or above < len(line)
             self._indent = line
 
     def feed(self, text: str) -> str:
         """Take the next piece; blanks are held until something else comes."""
-        if self._held is None:
+        if not self.holds:
             return text
         self._held += text
         begun = self._held.lstrip(" \t")
         if not begun:
             return ""
-        held, self._held = self._held, None
-        blanks = held[: len(held) - len(begun)]
+        self.holds = False
         if begun[0] in "\r\n":
-            return held
+            return self._held
         if not self._indent:
             return begun
-        return held[len(self._indent) :] if blanks.startswith(self._indent) else held
-
-    def finish(self) -> str:
-        """Nothing but blanks came."""
-        self._held = None
-        return ""
+        return self._held.removeprefix(self._indent)

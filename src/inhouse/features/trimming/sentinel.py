@@ -18,29 +18,23 @@ class Sentinel:
     def __init__(self, prefix: str, suffix: str) -> None:
         """`prefix` and `suffix` are looked at when a sentinel comes."""
         self._around = (prefix, suffix)
-        self._held = ""
+        self.held = ""
+        """What may yet become one."""
         self.done = False
 
     def feed(self, text: str) -> str:
         """Take the next piece and return what is certain to stand before every sentinel."""
-        if not self._held and "<" not in text:
-            return text
-        text = self._held + text
-        self._held = ""
+        text = self.held + text
+        self.held = ""
         found = _SENTINEL.search(text)
         if found is not None and not self._is_theirs():
             self.done = True
             return text[: found.start()]
         begun = text.rfind("<")
         if begun >= 0 and _may_be_sentinel(text[begun:]):
-            self._held = text[begun:]
+            self.held = text[begun:]
             return text[:begun]
         return text
-
-    def finish(self) -> str:
-        """Return what was held: it has become no sentinel."""
-        held, self._held = self._held, ""
-        return held
 
     def _is_theirs(self) -> bool:
         return any(_SENTINEL.search(each) for each in self._around)
