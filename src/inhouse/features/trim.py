@@ -26,6 +26,7 @@ from inhouse.features.trimming.leading import Leading
 from inhouse.features.trimming.loops import LOOP_STEP, Loops, loops_inside
 from inhouse.features.trimming.rest import Rest
 from inhouse.features.trimming.sentinel import Sentinel
+from inhouse.features.trimming.syntax import Shapes, Syntax, syntax_of
 
 __all__ = ["LOOP_STEP", "Trimmer", "Trimming"]
 
@@ -35,9 +36,10 @@ BEHIND_CHARACTERS = 4000
 _CLOSER = re.compile(
     r"\s*(?:[)\]}>;,]|\*/|-->"
     r"|(?:end|else|elif|elsif|elseif|except|finally|catch|rescue|ensure)\b"
-    r"|(?:fi|done|esac)\b(?!\s*[=.(\[]))"
+    r"|(?:fi|done|esac)\b(?!\s*[=.(\[])"
+    r"|#(?:if|ifdef|ifndef|else|elif|endif|define|undef|pragma)\b)"
 )
-_BEGUN = re.compile(r"\s*(?:\w+[^\w\s]|\w+\s+\S|\w{9}|[^\w\s]..)")
+_BEGUN = re.compile(r"\s*(?:\w+[^\w\s]|\w+\s+\S|\w{9}|[^\w\s#]..|#(?:\W|\w+\W|\w{8}))")
 """Enough of a line to tell that it is no closer."""
 _SECOND_HALF = re.compile(r"\s*(?:(?:else|catch|finally)\b|\{)")
 """A line that opens a block again."""
@@ -51,11 +53,27 @@ _PLAIN = re.compile(r"[^\n\r()\[\]{}\"'\\]*[^\s()\[\]{}\"'\\]")
 class Trimming:
     """What a completion goes through last: sentinels, doubled blanks, and a `Trimmer`."""
 
-    def __init__(self, prefix: str, suffix: str, path: str = "", language: str = "") -> None:
-        """Begin before the first piece of a completion between `prefix` and `suffix`."""
+    def __init__(
+        self,
+        prefix: str,
+        suffix: str,
+        path: str = "",
+        language: str = "",
+        *,
+        syntax: Syntax | None = None,
+    ) -> None:
+        """Begin before the first piece of a completion between `prefix` and `suffix`.
+
+        Without a `syntax`, what is installed for such files is taken.
+        """
         self._sentinel = Sentinel(prefix, suffix)
         self._leading = Leading(prefix)
-        self._trimmer = Trimmer(prefix, suffix, statements=has_statements(path, language))
+        self._trimmer = Trimmer(
+            prefix,
+            suffix,
+            statements=has_statements(path, language),
+            syntax=syntax or syntax_of(prefix, path, language),
+        )
         self.done = False
 
     def feed(self, text: str) -> str:
@@ -80,7 +98,9 @@ class Trimming:
 class Trimmer:
     """Trims one streamed completion at the cursor between `prefix` and `suffix`."""
 
-    def __init__(self, prefix: str, suffix: str, *, statements: bool = True) -> None:
+    def __init__(
+        self, prefix: str, suffix: str, *, statements: bool = True, syntax: Syntax | None = None
+    ) -> None:
         """Learn the cursor's line and the lines behind it.
 
         Without `statements`, what begins on the cursor's line may go on at the margin.
@@ -97,6 +117,8 @@ class Trimmer:
         self._base = indent(cursor_line)
         self._opener = block_above(prefix)
         self._statement = statements and in_statement(cursor_line)
+        self._open = False
+        """Whether the line begins in a bracket that the completion opened."""
         self._inside = self._balance.opened > 0
         self._line: str = ""
         self._sent = 0
@@ -107,6 +129,9 @@ class Trimmer:
         self._kept: str = ""
         self._last = ""
         self._loops = Loops()
+        self._syntax = syntax or Shapes()
+        self._literal = False
+        """Whether the line begins in a string or comment that the completion opened."""
         self._closed = self._deeper = self._after_blank = False
         self.done = False
         """Whether the rest of the stream is not wanted."""
@@ -156,13 +181,22 @@ class Trimmer:
         """Decide on a whole line: show the rest of it, hold it, or end."""
         line, first = self._line, self._first
         self._balance.read(line)
-        if first and (self._rest.text or not self._alone):
+        reading = self._syntax.read(line, doubtful=self._balance.over is not None)
+        if reading is not None:
+            self._balance.read_again(reading.code)
+        if self._literal:
+            shown = self._show(line)
+        elif reading is not None and reading.closed and not first:
+            shown = self._close_block(line)
+        elif first and (self._rest.text or not self._alone):
             shown = self._close_first(line, last=last)
         else:
             shown = self._close_next(line)
         self._line, self._sent, self._first, self._margin = "", 0, False, ""
         self._flows = False
+        self._open = self._balance.depth > 0
         self._inside = self._balance.opened + self._balance.depth > 0
+        self._literal = reading is not None and reading.within
         self._balance.next_line()
         if first and not last and self._rest.text and not self._alone and not self._inside:
             # The line goes on behind the cursor, so it is all that is wanted.
@@ -213,6 +247,14 @@ class Trimmer:
             self._statement = False
         return self._show(line)
 
+    def _close_block(self, line: str) -> str:
+        """End with the line that closes what is around the cursor, or before it."""
+        if not self._sent and self._extends_run(line, self._margin + line):
+            return self._end()
+        shown = self._show(line)
+        self.done = True
+        return shown
+
     def _close_over(self, line: str, over: int) -> str:
         """End before what closes too much, unless the next line may open it again."""
         if line[:over].strip() and not self._closed:
@@ -244,7 +286,7 @@ class Trimmer:
             if found is not None:
                 return self._end_at(line, found)
             end -= self._rest.pending(line, self._sent)
-        elif not self._sent:
+        elif not self._sent and not self._literal:
             # Once a line has begun to be shown, it is none of those that may go.
             if self._may_be_behind(line):
                 return self._kept if self.done else ""
@@ -316,7 +358,7 @@ class Trimmer:
         """Tell by its indent whether the line is outside what the cursor is in."""
         depth = indent(line)
         if depth != self._base:
-            return depth < self._base
+            return depth < self._base and not self._open
         if self._statement and self._last and not self._inside and not goes_on(self._last, line):
             return True
         return self._deeper and self._after_blank

@@ -84,10 +84,22 @@ class Balance:
         many = rest.startswith(_TRIPLE)
         self._string = line.quote if line.quote and line.quote in rest and not many else ""
         self._spare: int | None = None
+        self._before: tuple[list[str], list[str], int | None] = ([], [], None)
 
     def read(self, line: str) -> None:
         """Take the line of the completion as it has grown."""
-        for at, mark in self._line.read(line):
+        self._count(self._line.read(line))
+
+    def read_again(self, code: str) -> None:
+        """Take the line anew, without the marks that are none; a string of the editor's stays."""
+        if self._string:
+            return
+        own, closed, self.over = self._before
+        self._own, self._closed = list(own), list(closed)
+        self._count(Line().read(code))
+
+    def _count(self, marks: Iterator[tuple[int, str]]) -> None:
+        for at, mark in marks:
             if mark in "([{":
                 self._open(mark)
             elif mark in ")]}":
@@ -106,6 +118,7 @@ class Balance:
         """Begin a new line: strings end with theirs. What is too much stays so."""
         self._line = Line()
         self._string = ""
+        self._before = (list(self._own), list(self._closed), self.over)
 
     def _open(self, mark: str) -> None:
         # What was closed and is opened again is as it was: ``} else {``, ``).then(``.

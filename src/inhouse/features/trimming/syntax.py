@@ -1,0 +1,165 @@
+"""What of a completion is code, and what stands in strings, comments and the like.
+
+A bracket in a regular expression closes nothing, and a line of a long string may stand at the
+margin. Where a parser is installed, it is asked: only where the shape of a line does not tell,
+only about whole lines, and about no more than what surrounds the cursor.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from inhouse.features.trimming.grammars import Grammar, grammar_of, parser_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser, Tree
+
+LOOKED_AT = 4000
+"""Characters before the cursor that are parsed, and of the completion: more is not asked about."""
+
+
+class Reading(NamedTuple):
+    """What a line is."""
+
+    code: str
+    """The line, without the brackets and quotation marks that are none."""
+    within: bool
+    """Whether the next line begins in a literal that the completion opened."""
+    closed: bool
+    """Whether it closes the block around the cursor by a word, or the literal around it."""
+
+
+class Syntax(Protocol):
+    """Reads the lines of one completion."""
+
+    def read(self, line: str, *, doubtful: bool) -> Reading | None:
+        """Take the next whole line; return None where its brackets and indentation tell.
+
+        A `doubtful` one would end the completion.
+        """
+        ...
+
+
+class Shapes:
+    """Knows nothing but what lines look like."""
+
+    def read(self, line: str, *, doubtful: bool) -> Reading | None:
+        """Tell nothing."""
+        del line, doubtful
+
+
+def syntax_of(prefix: str, path: str, language: str) -> Syntax:
+    """Return what reads a completion of such a file as well as it can be read here."""
+    grammar = grammar_of(path, language)
+    parser = None if grammar is None else parser_of(grammar)
+    return Shapes() if grammar is None or parser is None else Parsed(prefix, grammar, parser)
+
+
+_PLAIN = re.compile(r"(?:[^\"'`/#%\\<]|<(?!<)|\"[^\"\\]*\"|'[^'\\]*')*+")
+"""Lines whose strings are as simple as they look."""
+_WORD = re.compile(r"\s*(?:end|fi|done|esac)\b")
+_CLOSING = frozenset({"end", "fi", "done", "esac"})
+_LONG = ('"""', "'''", "`", "/*", "<<", "=begin", '@"', '"#', 'R"')
+"""What a literal of several lines begins with; the cursor may be in one."""
+_MARK = re.compile(rb"[()\[\]{}\"'\\]")
+_BRACKETS = b"()[]{}"
+_LITERAL = re.compile(
+    r"(?<!concatenated_)(?<!chained_)string|comment|char|regex|heredoc|nowdoc|rune|jsx_text|\Atext\Z"
+)
+_CODE = re.compile(r"interpolation|substitution|expansion")
+_MARGIN = re.compile(r"\n\s*\n(?=[\w@])")
+
+
+class Parsed:
+    """Parses what stands before the cursor, and what the completion adds to it."""
+
+    def __init__(self, prefix: str, grammar: Grammar, parser: Parser) -> None:
+        """Nothing is looked at before the first line has come."""
+        self._prefix = prefix
+        self._closers = grammar.closers
+        self._parser = parser
+        self._text = b""
+        self._cursor = 0
+        self._tree: Tree | None = None
+        self._parsed = 0
+        self._around = False
+        """Whether the cursor is in a literal, as far as is known."""
+        self._within = False
+
+    def read(self, line: str, *, doubtful: bool) -> Reading | None:
+        """Take the next whole line; return None where its brackets and indentation tell."""
+        if not self._text:
+            self._begin()
+        start = len(self._text)
+        written = line.encode(errors="replace")
+        self._text += written + b"\n"
+        word = _WORD.match(line) is not None
+        asked = self._within or self._around or doubtful or word or not _PLAIN.fullmatch(line)
+        if not asked or start > self._cursor + LOOKED_AT:
+            return None
+        root = self._parse()
+        code = bytearray(written)
+        for match in _MARK.finditer(written):
+            at = match.start()
+            if match[0] not in _BRACKETS or _literal(_leaf(root, start + at)) is not None:
+                code[at] = ord("_")
+        next_line = _literal(_leaf(root, len(self._text)))
+        self._within = next_line is not None and next_line.start_byte >= self._cursor
+        closed = word and self._closes(root, start + len(written) - len(written.lstrip()))
+        if self._around:
+            around = _literal(_leaf(root, self._cursor))
+            self._around = around is not None and around.start_byte < self._cursor
+            closed = closed or (self._around and next_line != around)
+        return Reading(code.decode(), self._within, closed)
+
+    def _begin(self) -> None:
+        head = self._prefix
+        if len(head) > LOOKED_AT:
+            # A window that begins in a string would turn everything inside out.
+            head = head[-LOOKED_AT:]
+            margin = _MARGIN.search(head)
+            head = head[margin.end() :] if margin else head.partition("\n")[2]
+        self._around = any(mark in head for mark in _LONG)
+        self._text = head.encode(errors="replace")
+        self._cursor = len(self._text)
+
+    def _parse(self) -> Node:
+        """Parse anew what has come since the last time."""
+        text = self._text[:-1] + self._closers
+        old, new = self._parsed, len(self._text) - 1
+        if self._tree is None:
+            self._tree = self._parser.parse(text)
+        else:
+            begun = _point(text, old)
+            self._tree.edit(old, old, new, begun, begun, _point(text, new))
+            self._tree = self._parser.parse(text, self._tree)
+        self._parsed = new
+        return self._tree.root_node
+
+    def _closes(self, root: Node, at: int) -> bool:
+        """Tell whether the word there ends what was begun before the cursor."""
+        leaf = _leaf(root, at)
+        block = leaf.parent
+        return leaf.type in _CLOSING and block is not None and block.start_byte < self._cursor
+
+
+def _leaf(root: Node, at: int) -> Node:
+    return root.descendant_for_byte_range(at, at + 1) or root
+
+
+def _literal(node: Node | None) -> Node | None:
+    """Return the literal that a place is in; code within a string is none."""
+    if node is not None and node.parent is not None and node.parent.type == "case_item":
+        # A pattern's bracket has no other half.
+        return node if node.type == ")" else None
+    while node is not None and _CODE.search(node.type) is None:
+        if _LITERAL.search(node.type):
+            return node
+        node = node.parent
+    return None
+
+
+def _point(text: bytes, at: int) -> tuple[int, int]:
+    """Return row and column, as tree-sitter wants to know them."""
+    return text.count(b"\n", 0, at), at - text.rfind(b"\n", 0, at) - 1
