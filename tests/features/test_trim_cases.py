@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inhouse.features.trim import Trimming
+from inhouse.features.trimming.syntax import Shapes, Syntax
 
 TABLE = Path(__file__).parent / "trim_cases"
 
@@ -21,6 +22,8 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suffix: str
     written: str
     expected: str
+    shapes: str | None = None
+    """What is shown where no parser is installed, if that is something else."""
 
 
 TABLES = {
@@ -34,8 +37,8 @@ CASES = [
 ]
 
 
-def trimmed(case: Case, *pieces: str) -> str:
-    trimmer = Trimming(case.prefix, case.suffix, case.path)
+def trimmed(case: Case, *pieces: str, syntax: Syntax | None = None) -> str:
+    trimmer = Trimming(case.prefix, case.suffix, case.path, syntax=syntax)
     shown = ""
     for piece in pieces:
         shown += trimmer.feed(piece)
@@ -50,28 +53,80 @@ def test_shows_what_is_wanted(case: Case) -> None:
     assert trimmed(case, *case.written) == case.expected
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_shows_almost_that_without_a_parser(case: Case) -> None:
+    expected = case.expected if case.shapes is None else case.shapes
+    assert trimmed(case, case.written, syntax=Shapes()) == expected
+    assert trimmed(case, *case.written, syntax=Shapes()) == expected
+
+
+def cut(written: str, data: st.DataObject) -> list[str]:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(written)), max_size=8)))
+    return [written[a:b] for a, b in zip([0, *cuts], [*cuts, len(written)], strict=True)]
+
+
 @given(st.sampled_from([case for cases in TABLES.values() for case in cases]), st.data())
 def test_shows_the_same_for_every_cut(case: Case, data: st.DataObject) -> None:
-    size = len(case.written)
-    cuts = sorted(data.draw(st.lists(st.integers(0, size), max_size=8)))
-    pieces = [case.written[a:b] for a, b in zip([0, *cuts], [*cuts, size], strict=True)]
-    assert trimmed(case, *pieces) == case.expected
+    assert trimmed(case, *cut(case.written, data)) == case.expected
 
 
-CODE = st.text(alphabet="ab =(){}[]\"'<|>;,:\n ", max_size=80)
+CODE = st.text(alphabet="ab =(){}[]\"'`/#<|>;,:\n ", max_size=80)
+PATHS = st.sampled_from(["a.py", "a.jsx", "a.rb", "a.sh", "a.rs", "a.sql"])
 
 
-@given(CODE, CODE, CODE, st.data())
+@given(PATHS, CODE, CODE, CODE, st.data())
 def test_any_code_shows_the_same_for_every_cut(
-    prefix: str, suffix: str, written: str, data: st.DataObject
+    path: str, prefix: str, suffix: str, written: str, data: st.DataObject
 ) -> None:
-    case = Case("", "a.py", prefix, suffix, written, "")
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(written)), max_size=6)))
-    pieces = [written[a:b] for a, b in zip([0, *cuts], [*cuts, len(written)], strict=True)]
+    case = Case("", path, prefix, suffix, written, "")
     whole = trimmed(case, written)
     assert whole in written
-    assert trimmed(case, *pieces) == whole
+    assert trimmed(case, *cut(written, data)) == whole
     assert trimmed(case, *written) == whole
+
+
+@given(st.sampled_from(["a.py", "a.js"]), st.text(max_size=60), st.text(max_size=60), st.text())
+def test_takes_any_text(path: str, prefix: str, suffix: str, written: str) -> None:
+    case = Case("", path, prefix, suffix, written, "")
+    assert trimmed(case, *written) == trimmed(case, written)
+
+
+LINES = st.lists(
+    st.sampled_from(["compute(a)", "return total", "if ready:", "    go(1)", "names = [1]"]),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(LINES, st.sampled_from(["", "    "]), st.data())
+def test_never_shows_only_what_follows(lines: list[str], indent: str, data: st.DataObject) -> None:
+    behind = "".join(f"{indent}{line}\n" for line in lines)
+    case = Case("", "a.py", f"def f():\n{indent}", "\n" + behind, behind.lstrip(), "")
+    assert trimmed(case, *cut(case.written, data)) == ""
+
+
+@given(
+    st.recursive(
+        st.sampled_from(["a", "b, c", "'d)'", "1 + 2"]),
+        lambda inner: st.builds(
+            lambda name, pair, text: f"{name}{pair[0]}{text}{pair[1]}",
+            st.sampled_from(["f", "g"]),
+            st.sampled_from(["()", "[]", "{}"]),
+            inner,
+        ),
+        max_leaves=6,
+    ),
+    st.sampled_from(["()", "[]", "{}", "(())", "([])", "({[]})"]),
+    st.data(),
+)
+def test_closes_no_bracket_that_is_closed_behind_it(
+    inside: str, pairs: str, data: st.DataObject
+) -> None:
+    half = len(pairs) // 2
+    opened, closed = pairs[:half], pairs[half:]
+    more = data.draw(st.integers(0, len(closed)))
+    case = Case("", "a.js", f"x = y{opened}", f"{closed}\n", inside + closed[:more], "")
+    assert trimmed(case, *cut(case.written, data)) == inside
 
 
 @pytest.mark.parametrize(

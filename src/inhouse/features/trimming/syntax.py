@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 LOOKED_AT = 4000
 """Characters before the cursor that are parsed, and of the completion: more is not asked about."""
 
+STEPS_A_PARSE = 32
+"""Steps of the parser for one line; 4,000 characters of common code take 25, or half a ms."""
+STEPS = 128
+"""Steps for all lines of a completion."""
+
 
 class Reading(NamedTuple):
     """What a line is."""
@@ -83,6 +88,7 @@ class Parsed:
         self._cursor = 0
         self._tree: Tree | None = None
         self._parsed = 0
+        self._steps = STEPS
         self._around = False
         """Whether the cursor is in a literal, as far as is known."""
         self._within = False
@@ -96,9 +102,11 @@ class Parsed:
         self._text += written + b"\n"
         word = _WORD.match(line) is not None
         asked = self._within or self._around or doubtful or word or not _PLAIN.fullmatch(line)
-        if not asked or start > self._cursor + LOOKED_AT:
+        if not (asked and self._steps) or start > self._cursor + LOOKED_AT:
             return None
         root = self._parse()
+        if root is None:
+            return None
         code = bytearray(written)
         for match in _MARK.finditer(written):
             at = match.start()
@@ -124,17 +132,32 @@ class Parsed:
         self._text = head.encode(errors="replace")
         self._cursor = len(self._text)
 
-    def _parse(self) -> Node:
-        """Parse anew what has come since the last time."""
+    def _parse(self) -> Node | None:
+        """Parse anew what has come since the last time; None where that takes too long."""
         text = self._text[:-1] + self._closers
         old, new = self._parsed, len(self._text) - 1
-        if self._tree is None:
-            self._tree = self._parser.parse(text)
-        else:
+        if self._tree is not None:
             begun = _point(text, old)
             self._tree.edit(old, old, new, begun, begun, _point(text, new))
-            self._tree = self._parser.parse(text, self._tree)
         self._parsed = new
+        most = min(self._steps, STEPS_A_PARSE)
+        taken = 0
+
+        def too_long(_offset: int, _failed: bool) -> bool:
+            nonlocal taken
+            taken += 1
+            return taken > most
+
+        before = () if self._tree is None else (self._tree,)
+        try:
+            self._tree = self._parser.parse(
+                lambda at, _: text[at:], *before, progress_callback=too_long
+            )
+        except ValueError:
+            self._parser.reset()
+            self._steps = 0
+            return None
+        self._steps -= taken
         return self._tree.root_node
 
     def _closes(self, root: Node, at: int) -> bool:
