@@ -22,7 +22,7 @@ class Grammar(NamedTuple):
 
 _C = b"\nx*/\n"
 _JAVASCRIPT = b"\nx*/`\n"
-_PYTHON = Grammar("tree_sitter_python", b"\nx\"\"\"\n'''\n\"\"\"\n")
+_PYTHON = Grammar("tree_sitter_python", b'\nx"""\n\'\'\'\n"""\n')
 _SCRIPT = Grammar("tree_sitter_javascript", _JAVASCRIPT)
 _TYPED = Grammar("tree_sitter_typescript", _JAVASCRIPT, "language_typescript")
 _TYPED_JSX = Grammar("tree_sitter_typescript", _JAVASCRIPT, "language_tsx")

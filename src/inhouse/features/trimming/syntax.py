@@ -148,11 +148,15 @@ class Parsed:
             taken += 1
             return taken > most
 
-        before = () if self._tree is None else (self._tree,)
+        def code(at: int, _place: object) -> bytes:
+            return text[at:]
+
+        parse = self._parser.parse
         try:
-            self._tree = self._parser.parse(
-                lambda at, _: text[at:], *before, progress_callback=too_long
-            )
+            if self._tree is None:
+                self._tree = parse(code, progress_callback=too_long)
+            else:
+                self._tree = parse(code, self._tree, progress_callback=too_long)
         except ValueError:
             self._parser.reset()
             self._steps = 0
