@@ -12,59 +12,49 @@ if TYPE_CHECKING:
 
 
 class Grammar(NamedTuple):
-    """Where a language's parser is, and what ends whatever literal may be open in it."""
+    """Where a language's parser is, and the halves of its literals that go over lines."""
 
     module: str
-    closers: bytes
-    """Written behind the code, so that a literal that has no end yet is one."""
+    literals: tuple[tuple[bytes, bytes], ...]
     function: str = "language"
 
 
-_C = b"\nx*/\n"
-_JAVASCRIPT = b"\nx*/`\n"
-_PYTHON = Grammar("tree_sitter_python", b'\nx"""\n\'\'\'\n"""\n')
-_SCRIPT = Grammar("tree_sitter_javascript", _JAVASCRIPT)
-_TYPED = Grammar("tree_sitter_typescript", _JAVASCRIPT, "language_typescript")
-_TYPED_JSX = Grammar("tree_sitter_typescript", _JAVASCRIPT, "language_tsx")
-_CPP = Grammar("tree_sitter_cpp", b'\nx*/)"\n')
-_RUBY = Grammar("tree_sitter_ruby", b'\nx\n=end\n"\n')
-_SHELL = Grammar("tree_sitter_bash", b"\nx\"\n'\n")
+_COMMENT = (b"/*", b"*/")
+_DOUBLE = (b'"', b'"')
+_SINGLE = (b"'", b"'")
+_TRIPLE = (b'"""', b'"""')
+_TEMPLATE = (b"`", b"`")
 
-_KINDS = {
-    "py": _PYTHON,
-    "pyi": _PYTHON,
-    "python": _PYTHON,
-    "js": _SCRIPT,
-    "mjs": _SCRIPT,
-    "cjs": _SCRIPT,
-    "jsx": _SCRIPT,
-    "javascript": _SCRIPT,
-    "javascriptreact": _SCRIPT,
-    "ts": _TYPED,
-    "typescript": _TYPED,
-    "tsx": _TYPED_JSX,
-    "typescriptreact": _TYPED_JSX,
-    "go": Grammar("tree_sitter_go", _JAVASCRIPT),
-    "rs": Grammar("tree_sitter_rust", b'\nx*/"#\n'),
-    "rust": Grammar("tree_sitter_rust", b'\nx*/"#\n'),
-    "java": Grammar("tree_sitter_java", b'\nx*/"""\n'),
-    "c": Grammar("tree_sitter_c", _C),
-    "h": _CPP,
-    "cc": _CPP,
-    "cpp": _CPP,
-    "cxx": _CPP,
-    "hh": _CPP,
-    "hpp": _CPP,
-    "cs": Grammar("tree_sitter_c_sharp", b'\nx*/"""\n'),
-    "csharp": Grammar("tree_sitter_c_sharp", b'\nx*/"""\n'),
-    "rb": _RUBY,
-    "ruby": _RUBY,
-    "php": Grammar("tree_sitter_php", b"\nx*/\"\n'\n", "language_php_only"),
-    "sh": _SHELL,
-    "bash": _SHELL,
-    "shell": _SHELL,
-    "shellscript": _SHELL,
+_C = Grammar("tree_sitter_c", (_COMMENT,))
+_CPP = Grammar("tree_sitter_cpp", (_COMMENT, (b'R"(', b')"')))
+_CSHARP = Grammar("tree_sitter_c_sharp", (_COMMENT, _TRIPLE, _DOUBLE))
+_GO = Grammar("tree_sitter_go", (_COMMENT, _TEMPLATE))
+_JAVA = Grammar("tree_sitter_java", (_COMMENT, _TRIPLE))
+_PHP = Grammar("tree_sitter_php", (_COMMENT, _DOUBLE, _SINGLE), "language_php_only")
+_PYTHON = Grammar("tree_sitter_python", (_TRIPLE, (b"'''", b"'''")))
+_RUBY = Grammar("tree_sitter_ruby", ((b"\n=begin", b"\n=end"), _DOUBLE))
+_RUST = Grammar("tree_sitter_rust", (_COMMENT, (b'#"', b'"#'), _DOUBLE))
+_SCRIPT = Grammar("tree_sitter_javascript", (_COMMENT, _TEMPLATE))
+_SHELL = Grammar("tree_sitter_bash", (_DOUBLE, _SINGLE))
+_TYPED = Grammar("tree_sitter_typescript", (_COMMENT, _TEMPLATE), "language_typescript")
+_TYPED_JSX = Grammar("tree_sitter_typescript", (_COMMENT, _TEMPLATE), "language_tsx")
+
+_GRAMMARS = {
+    "py pyi python": _PYTHON,
+    "js mjs cjs jsx javascript javascriptreact": _SCRIPT,
+    "ts mts cts typescript": _TYPED,
+    "tsx typescriptreact": _TYPED_JSX,
+    "go": _GO,
+    "rs rust": _RUST,
+    "java": _JAVA,
+    "c": _C,
+    "h cc cpp cxx hh hpp c++": _CPP,
+    "cs csharp": _CSHARP,
+    "rb ruby": _RUBY,
+    "php": _PHP,
+    "sh bash shell shellscript": _SHELL,
 }
+_KINDS = {kind: grammar for kinds, grammar in _GRAMMARS.items() for kind in kinds.split()}
 
 
 def grammar_of(path: str, language: str) -> Grammar | None:

@@ -65,15 +65,17 @@ _PLAIN = re.compile(r"(?:[^\"'`/#%\\<]|<(?!<)|\"[^\"\\]*\"|'[^'\\]*')*+")
 """Lines whose strings are as simple as they look."""
 _WORD = re.compile(r"\s*(?:end|fi|done|esac)\b")
 _CLOSING = frozenset({"end", "fi", "done", "esac"})
-_LONG = ('"""', "'''", "`", "/*", "<<", "=begin", '@"', '"#', 'R"')
-"""What a literal of several lines begins with; the cursor may be in one."""
 _MARK = re.compile(rb"[()\[\]{}\"'\\]")
 _BRACKETS = b"()[]{}"
 _LITERAL = re.compile(
     r"(?<!concatenated_)(?<!chained_)string|comment|char|regex|heredoc|nowdoc|rune|jsx_text|\Atext\Z"
 )
 _CODE = re.compile(r"interpolation|substitution|expansion")
-_MARGIN = re.compile(r"\n\s*\n(?=[\w@])")
+_DEFINES = "async class const def enum export fn func function impl interface private protected pub"
+_DEFINITION = re.compile(
+    rf"\n\s*\n(?=[ \t]*(?:{_DEFINES.replace(' ', '|')}|public|static|struct|type|void)\b)"
+)
+"""Where code begins that stands in no literal, as far as its look tells."""
 
 
 class Parsed:
@@ -82,12 +84,14 @@ class Parsed:
     def __init__(self, prefix: str, grammar: Grammar, parser: Parser) -> None:
         """Nothing is looked at before the first line has come."""
         self._prefix = prefix
-        self._closers = grammar.closers
+        self._grammar = grammar
         self._parser = parser
         self._text = b""
         self._cursor = 0
         self._tree: Tree | None = None
-        self._parsed = 0
+        self._parsed = b""
+        self._same = 0
+        """Bytes of what was parsed that stay."""
         self._steps = STEPS
         self._around = False
         """Whether the cursor is in a literal, as far as is known."""
@@ -95,14 +99,16 @@ class Parsed:
 
     def read(self, line: str, *, doubtful: bool) -> Reading | None:
         """Take the next whole line; return None where its brackets and indentation tell."""
-        if not self._text:
+        if self._steps and not self._text:
             self._begin()
+        if not self._steps:
+            return None
         start = len(self._text)
         written = line.encode(errors="replace")
         self._text += written + b"\n"
         word = _WORD.match(line) is not None
         asked = self._within or self._around or doubtful or word or not _PLAIN.fullmatch(line)
-        if not (asked and self._steps) or start > self._cursor + LOOKED_AT:
+        if not asked or start > self._cursor + LOOKED_AT:
             return None
         root = self._parse()
         if root is None:
@@ -126,20 +132,24 @@ class Parsed:
         if len(head) > LOOKED_AT:
             # A window that begins in a string would turn everything inside out.
             head = head[-LOOKED_AT:]
-            margin = _MARGIN.search(head)
-            head = head[margin.end() :] if margin else head.partition("\n")[2]
-        self._around = any(mark in head for mark in _LONG)
+            definition = _DEFINITION.search(head)
+            if definition is None:
+                self._steps = 0
+                return
+            head = head[definition.end() :]
         self._text = head.encode(errors="replace")
         self._cursor = len(self._text)
+        self._around = self._open() != b""
 
     def _parse(self) -> Node | None:
         """Parse anew what has come since the last time; None where that takes too long."""
-        text = self._text[:-1] + self._closers
-        old, new = self._parsed, len(self._text) - 1
+        text = self._text + b"x\n" + self._open() + b"\n"
         if self._tree is not None:
-            begun = _point(text, old)
-            self._tree.edit(old, old, new, begun, begun, _point(text, new))
-        self._parsed = new
+            # What stood behind the lines so far is written anew.
+            same, old = self._same, self._parsed
+            points = _point(text, same), _point(old, len(old)), _point(text, len(text))
+            self._tree.edit(same, len(old), len(text), *points)
+        self._same, self._parsed = len(self._text), text
         most = min(self._steps, STEPS_A_PARSE)
         taken = 0
 
@@ -163,6 +173,15 @@ class Parsed:
             return None
         self._steps -= taken
         return self._tree.root_node
+
+    def _open(self) -> bytes:
+        """Return the other halves of literals that seem to be open."""
+        count = self._text.count
+        return b"\n".join(
+            closer
+            for opener, closer in self._grammar.literals
+            if (count(opener) % 2 if opener == closer else count(opener) > count(closer))
+        )
 
     def _closes(self, root: Node, at: int) -> bool:
         """Tell whether the word there ends what was begun before the cursor."""
