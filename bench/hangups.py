@@ -14,6 +14,8 @@ from stacks import Stack
 
 CALLERS = 10
 PATIENCE = 4.0
+LEFTOVERS = 25.0
+"""Seconds: the longest answer of a phase takes 18."""
 READ_PATIENCE = 10.0
 
 
@@ -35,6 +37,8 @@ def hang_up(stack: Stack, upstream_port: int) -> list[HangUps]:
 
 
 def _hang_up(case: Cancellation, stack: Stack, upstream_port: int) -> HangUps:
+    # What an earlier phase left running would count as this one's when it ends.
+    _wait_for(upstream_port, "idle", 1, seconds=LEFTOVERS)
     before = _stats(upstream_port)
     callers = [_ask(case, stack) for _ in range(CALLERS)]
     _wait_for(upstream_port, "active", before["active"] + CALLERS)
@@ -72,9 +76,9 @@ def _read_token(caller: socket.socket) -> None:
         answer += piece
 
 
-def _wait_for(upstream_port: int, count: str, least: int) -> int:
+def _wait_for(upstream_port: int, count: str, least: int, *, seconds: float = PATIENCE) -> int:
     """Return the count as soon as it is `least`, or as it is when patience ends."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + seconds
     while (now := _stats(upstream_port)[count]) < least and time.monotonic() < until:
         time.sleep(0.002)
     return now
@@ -84,6 +88,7 @@ def _stats(upstream_port: int) -> dict[str, int]:
     connection = http.client.HTTPConnection("127.0.0.1", upstream_port, timeout=READ_PATIENCE)
     try:
         connection.request("GET", "/stats")
-        return json.loads(connection.getresponse().read())
+        counts: dict[str, int] = json.loads(connection.getresponse().read())
+        return counts | {"idle": int(not counts["active"])}
     finally:
         connection.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import subprocess
 import sys
 import time
@@ -175,6 +176,8 @@ def started(stack: Stack) -> Generator[Live]:
     log = stack.folder / "output.log"
     begun = time.perf_counter()
     with running(SERVER_CORE, stack.command, env=stack.environment, log=log) as pid:
+        if not stack.port:
+            stack = stack._replace(port=_announced(stack, log))
         seconds = _first_answer(stack, pid, log, begun)
         time.sleep(SETTLE_SECONDS)
         yield Live(stack, pid, seconds, resident_bytes(pid))
@@ -240,6 +243,16 @@ def loadgen(
             + _tail(stack.folder / "output.log")
         )
     return told
+
+
+def _announced(stack: Stack, log: Path) -> int:
+    """Return the port that a server took by itself; raises `UnansweredError`."""
+    until = time.monotonic() + stack.patience
+    while time.monotonic() < until:
+        if found := re.search(r"listening on (\d+)\n", log.read_text(errors="replace")):
+            return int(found[1])
+        time.sleep(0.005)
+    raise UnansweredError(f"{stack.name} does not listen. Its output ends with:\n{_tail(log)}")
 
 
 def _first_answer(stack: Stack, pid: int, log: Path, begun: float) -> float:

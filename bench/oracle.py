@@ -30,7 +30,7 @@ from inhouse.replay import read
 
 CHARACTERS_PER_TOKEN = 3.2
 TOKEN = re.compile(r" ?[^\W\d_]{1,6}|\d{1,3}|\n[^\S\n]*|[^\S\n]+|.", re.DOTALL)
-WORD = re.compile(r"[^\W\d]\w*")
+WORD = re.compile(r"\b[^\W\d]\w*")
 CLOSED = re.compile(r"[)\]}]+")
 HEADS = (160, 80, 40, 20)
 """Characters of a suffix by which its place is found; farther on, something may be missing."""
@@ -74,8 +74,7 @@ class Author:
         """
         said, at = "", start
         for word in WORD.finditer(text, start, end):
-            begins = word.start() > start or not text[start - 1 : start].isalnum()
-            if begins and self._surprising(text, word.start()):
+            if self._surprising(text, word.start()):
                 said += text[at : word.start()] + ("x" if word[0][0] != "x" else "y") + word[0]
                 at = word.end()
         return said + text[at:end]

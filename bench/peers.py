@@ -61,30 +61,35 @@ def _litellm(environment: Environment, folder: Path, upstream_port: int) -> Stac
     # YAML reads JSON.
     config.write_text(json.dumps({"model_list": models}))
     command = (environment.program("litellm"), "--config", config, "--port", str(port))
-    local = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
-    return _stack("LiteLLM", environment, folder, port, (*command, "--host", "127.0.0.1"), local)
+    variables = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+    }
+    command = (*command, "--host", "127.0.0.1")
+    return _stack("LiteLLM", environment, folder, port, command, variables)
 
 
 def _tensorzero(environment: Environment, folder: Path, upstream_port: int) -> Stack:
-    """By a private function of its client: the package brings no program of its own."""
-    port, config = free_port(), folder / "tensorzero.toml"
+    """By a private function of its client, which takes a port by itself: there is no program."""
+    config = folder / "tensorzero.toml"
     models = "".join(
         f'[models.{model}]\nrouting = ["fake"]\n\n[models.{model}.providers.fake]\n'
         f'type = "openai"\nmodel_name = "{model}"\n'
         f'api_base = "http://127.0.0.1:{upstream_port}/v1/"\napi_key_location = "none"\n\n'
         for model in MODELS
     )
-    config.write_text(
-        f'[gateway]\nbind_address = "127.0.0.1:{port}"\nobservability.enabled = false\n\n{models}'
-    )
+    config.write_text(f"[gateway]\nobservability.enabled = false\n\n{models}")
     program = (
         "import sys, threading, tensorzero\n"
         "running = tensorzero._start_http_gateway(config_file=sys.argv[1], clickhouse_url=None,"
         " postgres_url=None, valkey_url=None, async_setup=False)\n"
+        "port = running.base_url.split(':')[2].split('/')[0]\n"
+        "print('\\nlistening on', port, flush=True)\n"
         "threading.Event().wait()\n"
     )
     command = (environment.program("python"), "-c", program, config)
-    stack = _stack("TensorZero", environment, folder, port, command)
+    stack = _stack("TensorZero", environment, folder, 0, command)
     return stack._replace(below="/openai", before="tensorzero::model_name::")
 
 

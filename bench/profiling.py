@@ -1,6 +1,6 @@
 """Where the microseconds go: what a request or a token costs, by room and by function.
 
-    python bench/profiling.py [--loads "chat c32" "chat paced"] [--functions 40]
+    python bench/profiling.py [--loads "chat c32" "chat paced"] [--functions 40] [--docs]
 
 A gateway runs in this process, on one thread and one core; its callers and its upstream run beside
 it. Each load comes twice: as it is, for what it costs; then under `cProfile`, for who is called how
@@ -31,13 +31,15 @@ from msgspec import Struct
 
 import ctools
 import inhouse
+from documenting import DOCS, document
 from inhouse import config
 from inhouse.gateway import Gateway
 from inhouse.server import Addresses, run, serve
 from loads import LOADS, Load
-from machine import machine
+from machine import busy, machine
 from processes import SERVER_CORE, TOOL_CORE, free_port, pinned, running, wait_for_port
 from report import table
+from results import described
 from stacks import BUILDERS, Stack, stacks
 
 DEFAULT = ("chat short c32", "chat c32", "chat paced", "completion c32", "completion paced")
@@ -81,7 +83,7 @@ def main() -> int:
             stack = stacks(folder, port, {"inhouse": BUILDERS["inhouse"]})[0]
             # The gateway's log goes where it costs as much as in production, and out of the way.
             os.dup2(os.open(folder / "gateway.log", os.O_WRONLY | os.O_CREAT), sys.stderr.fileno())
-            run(_serve(stack, loads, asked.functions))
+            run(_serve(stack, loads, asked))
     return 0
 
 
@@ -90,15 +92,16 @@ def _arguments() -> argparse.Namespace:
     names = [load.name for load in LOADS]
     parser.add_argument("--loads", nargs="+", default=[], choices=names, metavar="NAME")
     parser.add_argument("--functions", type=int, default=40, metavar="N", help="how many to show")
+    parser.add_argument("--docs", action="store_true", help=f"write it into {DOCS.name}, too")
     return parser.parse_args()
 
 
-async def _serve(stack: Stack, loads: Sequence[Load], functions: int) -> None:
+async def _serve(stack: Stack, loads: Sequence[Load], asked: argparse.Namespace) -> None:
     """Serve as `inhouse serve` does, until all is profiled."""
     profiling: list[asyncio.Task[None]] = []
 
     def started(_: Addresses) -> None:
-        profiling.append(asyncio.create_task(_profile(stack, loads, functions)))
+        profiling.append(asyncio.create_task(_profile(stack, loads, asked)))
         profiling[0].add_done_callback(lambda _: signal.raise_signal(signal.SIGTERM))
 
     async with Gateway.open(config.load(stack.folder / "inhouse.toml")) as gateway:
@@ -106,9 +109,12 @@ async def _serve(stack: Stack, loads: Sequence[Load], functions: int) -> None:
     await profiling[0]
 
 
-async def _profile(stack: Stack, loads: Sequence[Load], functions: int) -> None:
-    for what, value in machine().items():
-        print(f"- {what}: {value}")
+async def _profile(stack: Stack, loads: Sequence[Load], asked: argparse.Namespace) -> None:
+    conditions = machine() | {
+        "commit": described("HEAD")[0],
+        "processes that wanted a core when it began": f"{busy():.1f}",
+    }
+    reports = ["\n".join(f"- {what}: {value}" for what, value in conditions.items())]
     for load in loads:
         await _run(stack, load, seconds=1)
         plain = await _run(stack, load, seconds=load.seconds)
@@ -118,7 +124,10 @@ async def _profile(stack: Stack, loads: Sequence[Load], functions: int) -> None:
         profile.disable()
         profile.create_stats()
         stats = cast("dict[Function, Any]", vars(profile)["stats"])
-        print("\n" + _report(load, plain, profiled, stats, functions), flush=True)
+        reports.append(_report(load, plain, profiled, stats, asked.functions))
+    print("\n\n".join(reports), flush=True)
+    if asked.docs:
+        document("profile", "\n\n".join(reports))
 
 
 async def _run(stack: Stack, load: Load, *, seconds: float) -> Cost:

@@ -2,19 +2,23 @@
 
 Absolute figures of two days and machines do not compare. Each run has the reference stack beside
 the gateway, so each gives a ratio to it; the ratio of those two is what has changed.
+
+    python bench/results.py              how the youngest two releases that are kept compare
+    python bench/results.py OLD.json NEW.json
 """
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from loads import LOADS
-from report import Figure
+from report import NOTHING, Figure, table
 
 FOLDER = Path(__file__).with_name("results")
 ROOT = FOLDER.parent.parent
@@ -61,12 +65,15 @@ def keep(result: Result) -> Path:
     return path
 
 
-def latest(*, but: str = "") -> Result | None:
-    """Return the result of the youngest commit that is kept, `but` for one."""
-    kept = (msgspec.json.decode(path.read_bytes(), type=Result) for path in FOLDER.glob("*.json"))
-    return max(
-        (each for each in kept if each.commit != but), key=lambda each: each.at, default=None
-    )
+def kept(*, but: str = "") -> list[Result]:
+    """Return the results that are kept, the youngest commit last, `but` for one."""
+    found = [read(path) for path in FOLDER.glob("*.json")]
+    return sorted((each for each in found if each.commit != but), key=lambda each: each.at)
+
+
+def read(path: Path) -> Result:
+    """Return the result that a file holds."""
+    return msgspec.json.decode(path.read_bytes(), type=Result)
 
 
 def ratio(load: str, now: Mapping[str, Mapping[str, Figure]], then: Result) -> float | None:
@@ -90,3 +97,35 @@ def of_reference(
     theirs = figures.get(reference, {})
     beside = theirs.get(load) or theirs.get(BESIDE.get(load, ""))
     return ours.cpu_us / beside.cpu_us if ours and beside else None
+
+
+def compared(then: Result, now: Result) -> str:
+    """Return a table of what both have measured."""
+    rows = [
+        (
+            load.title,
+            *(_times(of_reference(load.name, each.figures)) for each in (then, now)),
+            _times(ratio(load.name, now.figures, then)),
+        )
+        for load in LOADS
+    ]
+    head = ("CPU against the reference", then.commit, now.commit, "now / then")
+    return table(head, [row for row in rows if NOTHING not in row])
+
+
+def _times(ratio: float | None) -> str:
+    return NOTHING if ratio is None else f"{ratio:.2f}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print how two results compare; return the exit status."""
+    both = [read(Path(each)) for each in arguments] if arguments else kept()[-2:]
+    if len(both) != 2:
+        print("Two results are needed: make bench ARGS=--keep makes one.", file=sys.stderr)
+        return 2
+    print(compared(*both))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -32,6 +32,7 @@ import peers
 import report
 import results
 from carrying import Carried, carried
+from documenting import DOCS, document
 from installed import installed_bytes
 from loads import LOADS
 from machine import busy, machine
@@ -46,7 +47,6 @@ SHORTER = 1.5
 """How much shorter loads are where only the headline is wanted, or peers are measured."""
 QUICKER = 3.0
 QUICK_CURSORS = 100
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
 
 class Found(Struct, frozen=True):
@@ -77,8 +77,9 @@ def main() -> int:
     for name, failed in failures.items():
         for why in failed.values():
             print(f"{name}: {why}", file=sys.stderr)
+    replayed = 0 if asked.peers or asked.stacks or asked.loads else _replay(asked)
     repository = _repository(asked) if asked.all else 0
-    return 1 if any(failures.values()) else repository
+    return 1 if any(failures.values()) else replayed or repository
 
 
 def _arguments() -> argparse.Namespace:
@@ -162,35 +163,38 @@ def _carried(
 
 def _tell(found: Found, asked: argparse.Namespace) -> None:
     conditions = report.conditions(found.measured, found.conditions)
-    parts, now, long = [conditions], _earlier(asked), ""
+    parts: dict[str, str] = {}
     if asked.peers:
-        disk = {
-            name: peer_installs.installed(name).megabytes
-            for name in peers.STARTS
-            if name not in found.missing
-        }
-        parts.append(peer_report.markdown(found.measured, found.figures, found.missing, disk))
+        parts["peers"] = _beside_peers(found)
     elif "inhouse" in found.figures:
-        kept = results.latest(but=found.conditions["commit"])
-        parts.append(
-            headline.markdown(
-                found.measured, found.figures, earlier=now, kept=kept, carried=found.carried
-            )
+        *_, kept = [None, *results.kept(but=found.conditions["commit"])]
+        parts["headline"] = headline.markdown(
+            found.measured,
+            found.figures,
+            earlier=_earlier(asked),
+            kept=kept,
+            carried=found.carried,
         )
-    if asked.all or asked.loads:
-        long = report.markdown(found.measured)
-        if asked.all:
-            size, _ = installed_bytes("inhouse")
-            kept_to = budget.lines(found.measured, found.figures, size)
-            long = f"{long}\n### The budget\n\n{budget.markdown(kept_to)}\n"
-        parts.append(long)
-    print("\n\n".join(parts))
+    if asked.all:
+        size, _ = installed_bytes("inhouse")
+        kept_to = budget.markdown(budget.lines(found.measured, found.figures, size))
+        parts["gateway"] = f"{report.markdown(found.measured)}\n### The budget\n\n{kept_to}\n"
+    elif asked.loads:
+        parts["gateway"] = report.markdown(found.measured)
+    print("\n\n".join((conditions, *parts.values())))
     if asked.docs:
-        _document("peers" if asked.peers else "gateway", "\n\n".join(parts))
+        for part, text in parts.items():
+            document(part, f"{conditions}\n\n{text}")
     if asked.json:
         asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     if asked.keep:
         _keep(found, asked)
+
+
+def _beside_peers(found: Found) -> str:
+    there = [name for name in peers.STARTS if name not in found.missing]
+    disk = {name: peer_installs.installed(name).megabytes for name in there}
+    return peer_report.markdown(found.measured, found.figures, found.missing, disk)
 
 
 def _keep(found: Found, asked: argparse.Namespace) -> None:
@@ -203,6 +207,17 @@ def _keep(found: Found, asked: argparse.Namespace) -> None:
             note(f"kept in {path.name}")
 
 
+def _replay(asked: argparse.Namespace) -> int:
+    note("the typing sessions")
+    few = [] if asked.all else ["--debounces", "250"]
+    command = [sys.executable, str(Path(__file__).with_name("replay.py")), *few]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    print(f"\n{done.stdout}")
+    if asked.docs and asked.all:
+        document("replay", done.stdout)
+    return done.returncode
+
+
 def _repository(asked: argparse.Namespace) -> int:
     note("the repository completer")
     command = [sys.executable, str(Path(__file__).with_name("repository.py"))]
@@ -212,16 +227,8 @@ def _repository(asked: argparse.Namespace) -> int:
     table = "".join(line for line in done.stdout.splitlines(True) if line.startswith("|"))
     print(table)
     if asked.docs and table:
-        _document("repository", table)
+        document("repository", table)
     return done.returncode
-
-
-def _document(part: str, text: str) -> None:
-    """Put a report into the documentation, in place of the one before it."""
-    begin, end = f"<!-- {part}: make bench writes this -->", f"<!-- {part}: end -->"
-    whole = DOCS.read_text()
-    before, after = whole.partition(begin)[0], whole.partition(end)[2]
-    DOCS.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ url = "sqlite:///{store}"
 level = "error"
 [settings]
 completion_superseding = false
+completion_memory = false
 {settings}
 [[keys]]
 name = "soak"

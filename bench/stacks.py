@@ -27,7 +27,8 @@ class Stack(NamedTuple):
     `folder` is its own: what it writes stays there. `gitlab` may ask it, None where no GitLab may:
     only a gateway of ours is asked at more than `paths`. `below` stands before each path, `before`
     before each model, and `headers` come along with each request. `variables` are its environment
-    besides nothing of the user's, `patience` the seconds that its start may take.
+    besides nothing of the user's, `patience` the seconds that its start may take. A server whose
+    `port` is 0 takes one by itself, and says "listening on" which.
     """
 
     name: str
@@ -109,9 +110,11 @@ def _inhouse(folder: Path, upstream_port: int) -> Stack:
     )
     # Whose requests name no model is led to the one of GitLab's loads and of Tabby's.
     routed = json.dumps(sorted({load.model for load in LOADS if load.ours}))
+    # The loads ask one question again and again, and each is to reach the upstream.
+    settings = "[settings]\ncompletion_memory = false\n\n"
     config.write_text(
         f'[server]\nport = {port}\n\n[metrics]\nport = {metrics_port}\n\n[log]\nformat = "json"\n\n'
-        f'[store]\nurl = "sqlite:///inhouse.db"\n\n{deployments}'
+        f'[store]\nurl = "sqlite:///inhouse.db"\n\n{settings}{deployments}'
         f'[[routes]]\nfeature = "completion"\ndeployments = {routed}\n\n{gitlab.configuration}\n'
         f'[[keys]]\nname = "bench"\nrole = "developer"\nkey = "{KEY}"\n'
     )

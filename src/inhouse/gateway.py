@@ -28,6 +28,7 @@ from inhouse.features.embedding import Embedding
 from inhouse.features.generation import Generation
 from inhouse.features.superseding import Superseding
 from inhouse.features.tasks import Tasks
+from inhouse.features.typeahead import Typeahead
 from inhouse.identity import Callers, Identity
 from inhouse.providers.loading import Providers
 from inhouse.records.log import Log
@@ -67,6 +68,7 @@ class Gateway:
         self.probing: set[str] = set()
         """Deployments that are being probed: one probe of each at a time."""
         self._egress = Policy.of(config.egress, config.proxies)
+        self._typeahead = Typeahead()
         self.providers = Providers(
             ProviderContext(
                 cache=config.cache_folder,
@@ -75,6 +77,8 @@ class Gateway:
                 documents=lambda root, exclude: files.read(Path(root), exclude),
                 egress=self._egress,
                 authorities=config.authorities,
+                http_client=config.egress.http_client,
+                changed=self._typeahead.forget,
             )
         )
         self.identity = Identity(
@@ -118,7 +122,7 @@ class Gateway:
             quotas=self._quotas,
             settings=lambda: self._catalog.settings,
         )
-        self.completion = Completion(asking, Superseding())
+        self.completion = Completion(asking, Superseding(), self._typeahead)
         self.generation = Generation(asking)
         self.chat = Chat(asking)
         self.agent = Agent(asking)
@@ -199,6 +203,7 @@ class Gateway:
     def _take(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._callers = Callers(catalog)
+        self._typeahead.forget()
         self._admit()
         self._readiness.watch(catalog.deployments)
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import runpy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def test_typing_along_what_it_wrote_it_writes_the_rest(
 
 
 @contextlib.asynccontextmanager
-async def oracle(text: str = CODE, first: float = 0) -> AsyncIterator[int]:
+async def oracle(text: str = CODE, first: float = 0) -> AsyncGenerator[int]:
     serving = MADE["Oracle"](MADE["Author"]([text], 0), first, 0)
     server = await asyncio.start_server(serving.serve, "127.0.0.1", 0)
     async with server:

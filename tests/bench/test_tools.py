@@ -216,6 +216,32 @@ def test_the_load_generator_counts_requests(tools: Tools, upstream: int, tmp_pat
     assert 0 < told["p50"] <= told["p99"] <= told["max"]
 
 
+def test_the_load_generator_numbers_requests(tools: Tools, tmp_path: Path):
+    body = tmp_path / "body.json"
+    body.write_text('{"prompt": "# ########", "file": "f########.py", "short": "#######"}')
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        command = [tools.loadgen, "-p", str(port), "-b", str(body), "-n", "2"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as loadgen:  # noqa: S603, ours
+            connection, _ = server.accept()
+            with connection:
+                asked = [_answered(connection) for _ in range(2)]
+            assert loadgen.wait(PATIENCE) == 0
+    assert asked == [
+        {"prompt": f"# {number:08}", "file": f"f{number:08}.py", "short": "#######"}
+        for number in range(2)
+    ]
+
+
+def _answered(connection: socket.socket) -> Any:
+    """Return the next request's body, and answer it."""
+    read = b""
+    while not read.endswith(b"}"):
+        read += connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+    return json.loads(read.partition(b"\r\n\r\n")[2])
+
+
 def test_the_load_generator_counts_tokens(tools: Tools, upstream: int, tmp_path: Path):
     body = tmp_path / "body.json"
     body.write_text('{"model": "fake-t10", "stream": true}')

@@ -70,8 +70,10 @@ def test_environment_is_documented_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     "page",
-    # Those two show files of other kinds, and have tests of their own.
-    sorted(page for page in DOCS.glob("*.md") if page.stem not in {"extend", "families"}),
+    # Those show files of other kinds, and have tests of their own.
+    sorted(
+        page for page in DOCS.glob("*.md") if page.stem not in {"editors", "extend", "families"}
+    ),
     ids=lambda page: page.stem,
 )
 def test_examples_load(page: Path, tmp_path: Path) -> None:

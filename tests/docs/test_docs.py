@@ -15,6 +15,7 @@ from inhouse.providers.openai_compatible import Options as ServerOptions
 from inhouse.providers.repository.options import Options as RepositoryOptions
 from inhouse.server.api import gitlab, openai
 from inhouse.server.api.operations import OPERATIONS
+from inhouse.server.api.tabby import endpoints as tabby
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -27,8 +28,10 @@ def test_every_operation_of_the_admin_api_is_documented() -> None:
 
 def test_every_endpoint_for_editors_and_gitlab_is_documented() -> None:
     said = set(re.findall(r"`((?:GET|POST) /[^`]*)`", _page("api.md")))
-    served = [*openai.ENDPOINTS, *gitlab.ENDPOINTS]
-    assert {f"{each.method} {each.path.replace('...', '')}" for each in served} <= said
+    served = [*openai.ENDPOINTS, *gitlab.ENDPOINTS, *tabby.ENDPOINTS]
+    # The page says once that all of Tabby's doors are under a prefix too.
+    paths = {(each.method, each.path.removeprefix(tabby.PREFIX)) for each in served}
+    assert {f"{method} {path.replace('...', '')}" for method, path in paths} <= said
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,9 @@ async def test_a_dns_that_is_silent_is_told_clearly(
 
 async def test_it_is_asked_again_when_it_is_back(tmp_path: Path) -> None:
     async with FakeOpenAI(LLAMA) as upstream, FaultProxy(upstream.port) as proxy:
-        text = faulty(proxy) + healthy(upstream) + routes("faulty", "healthy")
+        # The same questions come again and again, and each is for the models.
+        text = "[settings]\ncompletion_memory = false\n"
+        text += faulty(proxy) + healthy(upstream) + routes("faulty", "healthy")
         async with serving(configuration(tmp_path, text)) as served:
             headers = {"Authorization": f"Bearer {DEVELOPER}"}
             async with aiohttp.ClientSession(headers=headers) as session:

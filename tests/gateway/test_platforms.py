@@ -62,9 +62,9 @@ async def test_the_caller_never_sees_that_a_model_only_chats(tmp_path: Path) -> 
         declared = deployment("talker", f"custom_openai/{server.model}", server.endpoint)
         config = configuration(tmp_path, declared + route("completion", "talker"))
         async with serving(config) as served, served.client() as client:
-            for _ in range(2):
+            for name in ("x", "y"):
                 answer = await client.completions.create(
-                    model="completion", prompt="x = ", suffix="\n", max_tokens=3
+                    model="completion", prompt=f"{name} = ", suffix="\n", max_tokens=3
                 )
                 assert answer.choices
     assert ["prompt" in each for each in server.asked()] == [True, False, False]

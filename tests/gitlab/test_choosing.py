@@ -76,7 +76,8 @@ async def ask(
 
 async def test_a_registered_model_that_is_named_answers(tmp_path: Path) -> None:
     async with FakeOpenAI() as first, FakeOpenAI() as second:
-        text = registered("first", first) + registered("second", second)
+        text = "[settings]\ncompletion_memory = false\n"
+        text += registered("first", first) + registered("second", second)
         configured = configuration(tmp_path, text + route("completion", "first"))
         async with serving(configured) as served:
             for endpoint in (second.endpoint, f"{second.url}/", f"{second.endpoint}/completions"):

@@ -47,7 +47,7 @@ async def test_a_team_s_limit_holds_everywhere(tmp_path: Path) -> None:
 async def test_a_full_queue_is_told_everywhere(tmp_path: Path) -> None:
     options = "[deployments.options]"
     full = scripted("only", gate="held").replace(options, f"max_concurrent = 1\n{options}")
-    settings = CALM + "max_queued = 0\n"
+    settings = CALM + "completion_memory = false\nmax_queued = 0\n"
     async with serving(configuration(tmp_path, settings + full + ROUTES)) as served:
         path, body = QUESTIONS[0]
         first = asyncio.create_task(served.ask("POST", path, key=DEVELOPER, content=body))

@@ -165,7 +165,9 @@ async def test_only_the_last_of_several_keystrokes_asks(tmp_path: Path) -> None:
 
 
 async def test_who_types_along_is_served_from_memory_once_a_place(tmp_path: Path) -> None:
-    async with alone(tmp_path) as editing:
+    # The editor's memory is meant; ours would answer after it.
+    forgetful = "[settings]\ncompletion_memory = false\n"
+    async with alone(tmp_path, text=forgetful) as editing:
         editing.will_say("urn a + b")
         await editing.complete(FILE)
         assert await editing.server.complete(FILE.type("urn")) == [" a + b"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -28,6 +29,8 @@ from tests.server.serving import (
 )
 
 CODE = ["a = 1\n", "b = 2\n", "c = "]
+SEEDS = itertools.count()
+"""No two questions are the same: the second would be answered without asking anybody."""
 
 
 @contextlib.asynccontextmanager
@@ -43,7 +46,8 @@ def fim(name: str, **options: object) -> str:
 async def complete(here: Served, model: str = "completion", **fields: Any) -> Reply:
     headers: dict[str, str] = fields.pop("headers", {})
     key: str = fields.pop("key", DEVELOPER)
-    content = {"model": model, "prompt": "x = ", "suffix": "\n", "max_tokens": 9} | fields
+    code = {"prompt": "x = ", "suffix": "\n", "max_tokens": 9}
+    content = {"model": model, "seed": next(SEEDS)} | code | fields
     return await here.ask("POST", "/v1/completions", key=key, headers=headers, content=content)
 
 

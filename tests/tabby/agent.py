@@ -24,15 +24,6 @@ INTEGRITY = (
 PATIENCE = 60.0
 """Seconds that an answer may take before it counts as none."""
 LONGEST_LINE = 1024 * 1024
-CONFIGURATION = """
-[server]
-endpoint = "{url}"
-token = "{key}"
-[logs]
-level = "silent"
-[anonymousUsageTracking]
-disable = true
-"""
 
 
 class AbsentError(Exception):
@@ -119,12 +110,12 @@ class Agent:
 
 @contextlib.asynccontextmanager
 async def running(
-    program: Program, home: Path, url: str, key: str, *arguments: str
+    program: Program, home: Path, configuration: str, *arguments: str
 ) -> AsyncGenerator[Agent]:
-    """Run the program in a home of its own, with `url` as its server, until the block is left."""
+    """Run the program in a home of its own, configured so, until the block is left."""
     settings = home / ".tabby-client" / "agent" / "config.toml"
     settings.parent.mkdir(parents=True)
-    settings.write_text(CONFIGURATION.format(url=url, key=key))
+    settings.write_text(configuration)
     process = await asyncio.create_subprocess_exec(
         program.node,
         str(program.script),

@@ -8,6 +8,7 @@ import pytest
 
 from inhouse.core.ports import Warming
 from inhouse.core.prompt import Text
+from tests.docs.test_examples import example
 from tests.server.serving import DEVELOPER, configuration, route, scripted, serving
 from tests.tabby.agent import AbsentError, Program, installed, running
 
@@ -29,10 +30,16 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
         )
 
 
+def configured(url: str) -> str:
+    """Return the client's configuration as our documentation shows it, for another server."""
+    shown = example("editors.md", "toml", "[anonymousUsageTracking]")
+    return shown.replace("http://127.0.0.1:5052/tabby", url).replace("ihk_…", DEVELOPER)
+
+
 async def completed(program: Program, home: Path, url: str) -> list[str]:
     """Open a file as a language client, and return what is suggested in it."""
     uri = "file:///project/add.py"
-    async with running(program, home, url, DEVELOPER, "--lsp", "--stdio") as agent:
+    async with running(program, home, configured(url), "--lsp", "--stdio") as agent:
         about: dict[str, Any] = {"processId": None, "rootUri": None, "capabilities": {}}
         told = await agent.request("initialize", about)
         assert told["capabilities"]["completionProvider"] is not None
@@ -97,7 +104,7 @@ async def test_an_older_plugin_tells_what_became_of_a_suggestion(
         "position": offset,
     }
     async with serving(configuration(tmp_path, text)) as served:
-        async with running(program, tmp_path, served.url + "/tabby", DEVELOPER) as agent:
+        async with running(program, tmp_path, configured(served.url + "/tabby")) as agent:
             assert await agent.call("initialize", {}) is True
             assert await agent.call("getStatus") == "ready"
             found = await agent.call("provideCompletions", asked, {})

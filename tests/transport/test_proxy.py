@@ -1,7 +1,6 @@
 """Proxies: which hosts are asked through them, and how they are spoken to."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Self
 
@@ -15,13 +14,6 @@ from tests.fakes.authority import Authority
 from tests.fakes.http import Exchange, Server
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-
-
-@pytest.fixture
-async def transport() -> AsyncGenerator[Transport]:
-    client = Transport()
-    yield client
-    await client.aclose()
 
 
 async def answering(exchange: Exchange) -> None:

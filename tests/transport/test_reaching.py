@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from inhouse.core.deadlines import Deadlines
+from inhouse.core.ports import HttpClient
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport import Policy, Proxy, Transport
 from inhouse.transport.resolving import LOOKUPS
@@ -44,12 +45,12 @@ class Names:
 
 
 @pytest.fixture
-async def opened() -> AsyncGenerator[Callable[[Names], Transport]]:
+async def opened(http_client: HttpClient) -> AsyncGenerator[Callable[[Names], Transport]]:
     """Make a transport that asks these names, and may connect to any of them."""
     made: list[tuple[Transport, Names]] = []
 
     def make(names: Names) -> Transport:
-        transport = Transport(Anyone(), names)
+        transport = Transport(Anyone(), names, http_client=http_client)
         made.append((transport, names))
         return transport
 
@@ -195,26 +196,30 @@ async def test_a_hanging_lookup_does_not_hold_up_another(
 
 
 @pytest.mark.parametrize("name", ["nobody.example", "a" * 64 + ".example"])
-async def test_says_that_a_name_is_unknown(name: str) -> None:
+async def test_says_that_a_name_is_unknown(name: str, http_client: HttpClient) -> None:
     def lookup(asked: str) -> tuple[str, ...]:
         return Names()(asked.encode("idna").decode())
 
-    transport = Transport(lookup=lookup)
+    transport = Transport(lookup=lookup, http_client=http_client)
     with pytest.raises(UpstreamError, match="cannot be resolved"):
         await get(transport, f"http://{name}:1/")
     await transport.aclose()
 
 
-async def test_connects_to_the_address_that_was_checked() -> None:
+async def test_connects_to_the_address_that_was_checked(http_client: HttpClient) -> None:
     # What a name server that is against us would do: one answer for the check, one for the use.
     names = Names(gpu=[("127.0.0.1",), ("169.254.169.254",), (NOBODY,)])
     async with Server(answering) as server:
-        transport = Transport(Policy([("gpu.example", server.port)]), names)
+        transport = Transport(
+            Policy([("gpu.example", server.port)]), names, http_client=http_client
+        )
         url = f"http://gpu.example:{server.port}/"
         assert await get(transport, url) == b"ok"
         assert names.asked == {"gpu.example": 1}
         await transport.aclose()
-        transport = Transport(Policy([("gpu.example", server.port)]), names)
+        transport = Transport(
+            Policy([("gpu.example", server.port)]), names, http_client=http_client
+        )
         with pytest.raises(UpstreamError, match="metadata service") as caught:
             await get(transport, url)
         assert caught.value.failure is UpstreamFailure.FORBIDDEN
@@ -224,29 +229,33 @@ async def test_connects_to_the_address_that_was_checked() -> None:
         await transport.aclose()
 
 
-async def test_an_answer_that_is_refused_leaves_the_others() -> None:
+async def test_an_answer_that_is_refused_leaves_the_others(http_client: HttpClient) -> None:
     names = Names(gpu=[("169.254.169.254", "fe80::1", "127.0.0.1")])
     async with Server(answering) as server:
-        transport = Transport(Policy([("gpu.example", server.port)]), names)
+        transport = Transport(
+            Policy([("gpu.example", server.port)]), names, http_client=http_client
+        )
         assert await get(transport, f"http://gpu.example:{server.port}/") == b"ok"
         await transport.aclose()
 
 
-async def test_a_place_that_is_not_registered_is_not_even_looked_up() -> None:
+async def test_a_place_that_is_not_registered_is_not_even_looked_up(
+    http_client: HttpClient,
+) -> None:
     names = Names(other=[("127.0.0.1",)])
-    transport = Transport(Policy(), names)
+    transport = Transport(Policy(), names, http_client=http_client)
     with pytest.raises(UpstreamError, match="no endpoint of a registered deployment"):
         await get(transport, "http://other.example:1/")
     await transport.aclose()
     assert not names.asked
 
 
-async def test_asks_no_policy_on_a_connection_that_is_there() -> None:
+async def test_asks_no_policy_on_a_connection_that_is_there(http_client: HttpClient) -> None:
     async def keeping(exchange: Exchange) -> None:
         await exchange.send(OK.replace(b"connection: close\r\n", b""))
 
     policy = Anyone()
-    transport = Transport(policy)
+    transport = Transport(policy, http_client=http_client)
     async with Server(keeping) as server:
         for _ in range(10):
             assert await get(transport, server.url) == b"ok"
@@ -255,18 +264,20 @@ async def test_asks_no_policy_on_a_connection_that_is_there() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_proxy_and_whom_it_asks_must_both_be_known(scheme: str) -> None:
+async def test_a_proxy_and_whom_it_asks_must_both_be_known(
+    scheme: str, http_client: HttpClient
+) -> None:
     async with Server(answering) as server:
         proxy = Proxy(host="127.0.0.1", port=server.port)
         target, peer = ("gpu.example", 8000), ("127.0.0.1", server.port)
         for known, words in [([target], "127.0.0.1"), ([peer], "gpu.example")]:
-            transport = Transport(Policy(known))
+            transport = Transport(Policy(known), http_client=http_client)
             with pytest.raises(UpstreamError, match=words) as caught:
                 await transport.request("GET", f"{scheme}://gpu.example:8000/", proxy=proxy)
             assert caught.value.failure is UpstreamFailure.FORBIDDEN
             await transport.aclose()
         assert not server.connections
-        transport = Transport(Policy([target, peer]), Names())
+        transport = Transport(Policy([target, peer]), Names(), http_client=http_client)
         if scheme == "http":
             response = await transport.request("GET", "http://gpu.example:8000/", proxy=proxy)
             assert await response.read(LIMIT) == b"ok"

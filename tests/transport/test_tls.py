@@ -5,12 +5,12 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from inhouse.core.deadlines import Deadlines
+from inhouse.core.ports import HttpClient
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport import Tls, Transport
 from inhouse.transport.tls import MAX_SESSIONS, Contexts
@@ -23,13 +23,6 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-async def transport() -> AsyncGenerator[Transport]:
-    client = Transport()
-    yield client
-    await client.aclose()
 
 
 async def answering(exchange: Exchange) -> None:
@@ -49,11 +42,11 @@ async def test_trusts_the_authority_in_ca_file(transport: Transport, authority: 
 
 
 async def test_trusts_the_authorities_of_the_environment_too(
-    authority: Authority, tmp_path: Path
+    authority: Authority, tmp_path: Path, http_client: HttpClient
 ) -> None:
     (tmp_path / "third").mkdir()
     other, third = Authority(tmp_path), Authority(tmp_path / "third")
-    client = Transport(authorities=[authority.ca_file, other.ca_file])
+    client = Transport(authorities=[authority.ca_file, other.ca_file], http_client=http_client)
     try:
         for each in (authority, other):
             async with Server(answering, each.server()) as server:
@@ -67,11 +60,11 @@ async def test_trusts_the_authorities_of_the_environment_too(
 
 
 async def test_reads_renewed_authorities_of_the_environment(
-    authority: Authority, tmp_path: Path
+    authority: Authority, tmp_path: Path, http_client: HttpClient
 ) -> None:
     bundle = tmp_path / "bundle.pem"
     Authority(tmp_path).write_ca(bundle)
-    client = Transport(authorities=[str(bundle)])
+    client = Transport(authorities=[str(bundle)], http_client=http_client)
     try:
         async with Server(answering, authority.server()) as server:
             with pytest.raises(UpstreamError):

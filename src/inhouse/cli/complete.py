@@ -61,6 +61,7 @@ def command(
         prefix=hole.prefix,
         suffix=hole.suffix,
         path=hole.path,
+        fresh=True,
         params=Params(max_tokens=max_tokens, n=n),
     )
     if stream and n == 1 and not as_json:

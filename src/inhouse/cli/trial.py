@@ -114,7 +114,9 @@ def places(documents: Sequence[Document], count: int, seed: int) -> list[Cursor]
 async def attempts(client: Client, asked: Sequence[Cursor]) -> AsyncGenerator[Attempt]:
     """Ask at each cursor in turn, over HTTP; raises `GatewayError`."""
     for cursor in asked:
-        request = CompletionRequest(prefix=cursor.prefix, suffix=cursor.suffix, path=cursor.path)
+        request = CompletionRequest(
+            prefix=cursor.prefix, suffix=cursor.suffix, path=cursor.path, fresh=True
+        )
         answer, milliseconds = await whole(client.complete(request))
         yield Attempt(cursor, answer.choices[0].text, milliseconds)
 
@@ -143,7 +145,7 @@ async def short_example(client: Client, made: Sequence[Attempt]) -> Example:
         for attempt in answered[:MOST_TRIED]:
             lines = attempt.cursor.prefix.split("\n")[-count:]
             example = Example("\n".join(lines), "\n")
-            request = CompletionRequest(prefix=example.prefix, suffix=example.suffix)
+            request = CompletionRequest(prefix=example.prefix, suffix=example.suffix, fresh=True)
             answer, _ = await whole(client.complete(request))
             if answer.choices[0].text.strip():
                 return example

@@ -57,6 +57,7 @@ class Client:
             headers["authorization"] = f"Bearer {key.reveal()}"
         try:
             self._headers = header_block(headers)
+            self._fresh = header_block({**headers, "cache-control": "no-cache"})
         except (ValueError, UnicodeEncodeError):
             raise GatewayError("The API key has a character that HTTP forbids.") from None
 
@@ -97,7 +98,8 @@ class Client:
         """Fill in at a cursor, and yield the suggestion as it comes."""
         extra = _said(suffix=request.suffix, path=request.path, language=request.language)
         params = _with(request.params, extra)
-        return self._stream("/v1/completions", completion_body(model, request.prefix, params))
+        body = completion_body(model, request.prefix, params)
+        return self._stream("/v1/completions", body, fresh=request.fresh)
 
     async def complete_for_gitlab(self, request: CompletionRequest) -> Answer:
         """Fill in at a cursor as GitLab asks for it: the whole suggestion, or no choice."""
@@ -143,10 +145,12 @@ class Client:
             "/v1/chat/completions", chat_body(model, request.messages, request.params)
         )
 
-    async def _stream(self, path: str, body: bytes) -> AsyncGenerator[Delta]:
+    async def _stream(
+        self, path: str, body: bytes, *, fresh: bool = False
+    ) -> AsyncGenerator[Delta]:
         if not self._key:
             raise no_key()
-        response = await self._ask("POST", path, body)
+        response = await self._ask("POST", path, body, fresh=fresh)
         decoder, reading = Decoder(), Reading()
         try:
             async for chunk in response.chunks():
@@ -167,13 +171,15 @@ class Client:
         if usage is not None:
             yield usage
 
-    async def _ask(self, method: str, path: str, body: bytes = b"") -> Response:
+    async def _ask(
+        self, method: str, path: str, body: bytes = b"", *, fresh: bool = False
+    ) -> Response:
         """Send a request and return a 200."""
         try:
             response = await self._transport.request(
                 method,
                 self._url + path,
-                self._headers,
+                self._fresh if fresh else self._headers,
                 body,
                 proxy=self._proxy,
                 deadlines=self._deadlines,

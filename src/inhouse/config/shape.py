@@ -12,6 +12,7 @@ from inhouse.config.environment import Remark
 from inhouse.config.gitlab import GitLab, GitLabConfig
 from inhouse.config.listed import DeploymentEntry, KeyEntry, RouteEntry, TeamEntry
 from inhouse.core.catalog import Declared
+from inhouse.core.ports import HttpClient
 from inhouse.core.secret import Secret
 from inhouse.core.settings import Settings
 
@@ -115,6 +116,13 @@ class EgressConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             " of them is connected to."
         ),
     ] = ()
+    http_client: Annotated[
+        HttpClient,
+        Meta(
+            description="What asks upstreams: `httptools`, a client of our own, or `aiohttp`, which"
+            " is slower and needs `pip install 'inhouse[aiohttp]'`."
+        ),
+    ] = "httptools"
 
 
 class FamiliesConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
@@ -14,6 +14,9 @@ from inhouse.core.documents import Document
 from inhouse.core.prompt import Prompt
 from inhouse.core.requests import Params
 from inhouse.core.trace import Trace
+
+HttpClient = Literal["httptools", "aiohttp"]
+"""What asks upstreams: a client of our own on httptools, or aiohttp."""
 
 
 class Egress(Protocol):
@@ -36,7 +39,9 @@ class ProviderContext(Struct, frozen=True, kw_only=True):
     reads a folder, less the files that its patterns exclude; it blocks, so call it in a thread.
     `egress` decides on each connection; None lets everything pass but link-local addresses.
     `environment` holds the variables by which platforms tell a process who it is; one is a secret.
-    `authorities` are paths of certificates that are trusted beside the system's.
+    `authorities` are paths of certificates that are trusted beside the system's. Upstreams are
+    asked by `http_client`. A provider calls `changed` where it will answer otherwise from now on,
+    an index say having been made anew.
     """
 
     cache: PurePath
@@ -45,6 +50,8 @@ class ProviderContext(Struct, frozen=True, kw_only=True):
     egress: Egress | None = None
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     authorities: Sequence[str] = ()
+    http_client: HttpClient = "httptools"
+    changed: Callable[[], None] = lambda: None
 
 
 Place = tuple[str, int]

@@ -92,7 +92,8 @@ class CompletionRequest(Struct, frozen=True, kw_only=True):
     """Fill in at the cursor between `prefix` and `suffix`; `path` is relative to the project.
 
     `project` tells apart files of one path where it is known. `user` is whom the caller asks for,
-    where one key stands for many. `context` is the best first.
+    where one key stands for many. `context` is the best first. What is to be `fresh` is asked of a
+    model, whatever is remembered.
     """
 
     prefix: str
@@ -101,6 +102,7 @@ class CompletionRequest(Struct, frozen=True, kw_only=True):
     project: str = ""
     language: str = ""
     user: str = ""
+    fresh: bool = False
     context: tuple[Snippet, ...] = ()
     params: Params = field(default_factory=Params)
 

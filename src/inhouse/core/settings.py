@@ -102,6 +102,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Patterns of paths, as in .gitignore, in which no model is asked.",
         ),
     ] = ()
+    completion_memory: Annotated[
+        bool,
+        Meta(description="Whether typing along a suggestion, or back to one, asks no model."),
+    ] = True
     max_queued: Annotated[
         int,
         Meta(ge=0, le=100_000, description="Requests that may wait for one busy deployment."),

@@ -8,9 +8,10 @@ from msgspec import Struct
 
 
 class Outcome(StrEnum):
-    """How a request ended."""
+    """How a request ended; `REMEMBERED` is well, and without asking any deployment."""
 
     OK = "ok"
+    REMEMBERED = "remembered"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
     REFUSED = "refused"

@@ -15,6 +15,7 @@ from inhouse.features.shaping import Chain, Shaper
 from inhouse.features.silence import silence
 from inhouse.features.superseding import Superseding
 from inhouse.features.trim import Trimming
+from inhouse.features.typeahead import MOST_TOKENS, Typeahead
 from inhouse.prompts import render_completion
 from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
@@ -24,10 +25,11 @@ from inhouse.routing.watch import Watch
 class Completion:
     """Suggests what goes between the code before the cursor and the code behind it."""
 
-    def __init__(self, asking: Asking, superseding: Superseding) -> None:
-        """Ask through `asking`; `superseding` knows what runs for whom."""
+    def __init__(self, asking: Asking, superseding: Superseding, typeahead: Typeahead) -> None:
+        """`superseding` knows what runs for whom, `typeahead` what was suggested."""
         self._asking = asking
         self._superseding = superseding
+        self._typeahead = typeahead
 
     async def stream(
         self, request: CompletionRequest, target: Target, recording: Recording
@@ -36,7 +38,9 @@ class Completion:
 
         It ends early, and well, where a later completion of the same caller and file takes its
         place, and at its last whole line when its time is up. It is empty where none is wanted.
+        What an earlier suggestion already says is not asked for again.
         """
+        # First the rules: they say where a suggestion is noise, and memory only where it is from.
         if why := silence(request, self._asking.settings):
             # Whoever typed on to such a place waits for the earlier completion no more.
             with self._claimed(request, target, Watch()):
@@ -47,25 +51,63 @@ class Completion:
         size = len(request.prefix) + len(request.suffix)
         output = request.params.max_tokens or self._asking.settings.completion_max_tokens
         most = request.params.n * output
+        answer = self._shared if self._shares(request, output) else self._alone
         async with self._asking.admitted(target, recording, size, most) as watch:
             try:
-                with self._claimed(request, target, watch):
-                    async with contextlib.aclosing(
-                        self._deltas(request, target, recording, watch)
-                    ) as deltas:
-                        async for delta in deltas:
-                            yield delta
+                async with contextlib.aclosing(answer(request, target, recording, watch)) as deltas:
+                    async for delta in deltas:
+                        yield delta
             except SupersededError:
                 yield Delta(usage=recording.superseded())
 
+    def _shares(self, request: CompletionRequest, output: int) -> bool:
+        """Tell whether the answer may be one that others read too, now or later."""
+        # Probabilities belong to tokens, and whoever types along stands in the middle of one.
+        probabilities = request.params.extra.get("logprobs")
+        plain = request.params.n == 1 and (probabilities is None or probabilities is False)
+        return plain and output <= MOST_TOKENS and self._asking.settings.completion_memory
+
+    async def _shared(
+        self, request: CompletionRequest, target: Target, recording: Recording, watch: Watch
+    ) -> AsyncGenerator[Delta]:
+        """Yield what is left of an earlier suggestion, else an answer that others may read too."""
+        part = self._typeahead.part(
+            request,
+            target,
+            lambda witness, own: self._deltas(request, target, witness, own),
+            watch.began,
+        )
+        reader = part.reader(recording, watch)
+        if reader is None:
+            with self._claimed(request, target, watch, part.suggestion):
+                for delta in part.deltas(recording):
+                    yield delta
+            return
+        # Whoever types along reads before it claims, so that the answer always has a reader.
+        async with reader:
+            with self._claimed(request, target, watch, part.suggestion):
+                async for delta in reader:
+                    yield delta
+
+    async def _alone(
+        self, request: CompletionRequest, target: Target, recording: Recording, watch: Watch
+    ) -> AsyncGenerator[Delta]:
+        """Yield an answer that is this request's alone."""
+        with self._claimed(request, target, watch):
+            async with contextlib.aclosing(
+                self._deltas(request, target, recording, watch)
+            ) as deltas:
+                async for delta in deltas:
+                    yield delta
+
     def _claimed(
-        self, request: CompletionRequest, target: Target, watch: Watch
+        self, request: CompletionRequest, target: Target, watch: Watch, answer: object = None
     ) -> contextlib.AbstractContextManager[None]:
         """Take the place of the earlier completion of the same file, where the file has a name."""
         if not request.path or not self._asking.settings.completion_superseding:
             return contextlib.nullcontext()
         owner = (target.caller.name, request.user, request.project, request.path)
-        return self._superseding.claim(owner, watch)
+        return self._superseding.claim(owner, watch, answer)
 
     def _deltas(
         self,

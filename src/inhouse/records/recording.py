@@ -29,11 +29,13 @@ class Recording:
         "_error",
         "_outcome",
         "_prompt_estimate",
+        "_remembered",
         "_started_at",
         "_started_clock",
         "_told",
         "caller",
         "completion_tokens",
+        "cut",
         "deltas",
         "deployments",
         "endpoint",
@@ -61,6 +63,7 @@ class Recording:
         self._outcome = Outcome.OK
         self._error = ""
         self._prompt_estimate = 0
+        self._remembered = ""
         self._told = False
         # Ids must differ, not be secret, and the operating system's randomness costs a call.
         self.id = f"{random.getrandbits(128):032x}"
@@ -81,12 +84,19 @@ class Recording:
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self.finish_reason = ""
+        self.cut = False
+        """Whether we ended the answer by its length: for want of time, say."""
         self.warnings: tuple[str, ...] = ()
 
     @property
     def deployment(self) -> str:
-        """The deployment asked last, which is the one that answers; empty where none was asked."""
-        return self.deployments[-1] if self.deployments else ""
+        """The deployment that answers: the one asked last, else the one that is remembered."""
+        return self.deployments[-1] if self.deployments else self._remembered
+
+    @property
+    def remembered(self) -> bool:
+        """Whether nobody was asked, since an earlier answer told enough."""
+        return self._outcome is Outcome.REMEMBERED
 
     @property
     def elapsed(self) -> float:
@@ -109,12 +119,33 @@ class Recording:
     def left_early(self, finish_reason: str) -> Usage:
         """Note that we ended the answer ourselves; return the usage so far."""
         self.finish_reason = finish_reason
+        self.cut = finish_reason == "length"
         return self.usage
 
     def superseded(self) -> Usage:
         """Note that a later request took this one's place; return the usage so far."""
         self._outcome = Outcome.SUPERSEDED
         return self.left_early("stop")
+
+    def remembers(self, deployment: str, family: str) -> None:
+        """Note that nobody is asked: the answer goes on where an earlier one of these has begun."""
+        self._outcome = Outcome.REMEMBERED
+        self._remembered, self.family = deployment, family
+
+    def asked(self, stream: Recording) -> None:
+        """Note whom a stream has asked that others may read too."""
+        self.deployments, self.failures = stream.deployments, stream.failures
+        self.family = stream.family
+        if stream.first_delta is not None:
+            self.first_delta = max(stream.first_delta, self._started_clock)
+
+    def bears(self, stream: Recording) -> None:
+        """Note what such a stream has cost."""
+        self.asked(stream)
+        self._outcome = Outcome.OK
+        cost = stream.usage
+        self._told, self.deltas = True, stream.deltas
+        self.prompt_tokens, self.completion_tokens = cost.prompt_tokens, cost.completion_tokens
 
     def failed(self, error: UpstreamError) -> None:
         """Note that the deployment asked last did not answer, or not to the end."""

@@ -84,6 +84,11 @@ class Exchange:
         """``http`` or ``https``, as we were asked; a proxy in front may be asked otherwise."""
         return self._scope["scheme"]
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the request wants no answer that is remembered (RFC 9111)."""
+        return b"no-cache" in self.headers.get(b"cache-control", b"").lower()
+
     def authenticate(self) -> Caller:
         """Return the caller; raises `AuthenticationError`."""
         caller = self.gateway.authenticate(auth.key(self.headers))
@@ -154,6 +159,8 @@ class Exchange:
         headers.append((b"x-inhouse-trace-id", recording.id.encode("ascii")))
         if recording.deployment:
             headers.append((b"x-inhouse-deployment", _header_value(recording.deployment)))
+        if recording.remembered:
+            headers.append((b"x-inhouse-remembered", b"true"))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
 

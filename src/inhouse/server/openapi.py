@@ -19,7 +19,8 @@ Everything in the registry: deployments, teams, routes, keys, settings, revision
 traces.
 
 Send an API key as `Authorization: Bearer KEY`. The role `admin` may do everything, `auditor` may
-read, `developer` may do neither: its place is the OpenAI-compatible API under `/v1`.
+read, `developer` may do neither: its place are the dialects for editors, OpenAI's under `/v1` and
+Tabby's under `/tabby`.
 
 Secrets are write-only. Every change is a numbered revision with its author, and can be rolled back.
 Entries that `inhouse.toml` declares are read-only here and answer 409.

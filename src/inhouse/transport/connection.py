@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
-from math import inf
 from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from inhouse.errors import UpstreamError, UpstreamFailure
+from inhouse.transport.faults import IMPROPER, Fault, gone, late
 from inhouse.transport.limits import (
     AGE_SECONDS,
     HEADER_COUNT,
@@ -18,6 +17,7 @@ from inhouse.transport.limits import (
     LINGER_SECONDS,
     NOISE,
 )
+from inhouse.transport.patience import Patience
 from inhouse.transport.response import Response
 
 
@@ -38,16 +38,10 @@ class _RefusedError(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """A connection, idle or with one request on it.
-
-    It keeps one timer, armed for the earliest deadline of its life so far and set again when it
-    goes off too early. Deadlines move with each read, timers hardly ever.
-    """
+    """A connection, idle or with one request on it."""
 
     __slots__ = (
         "_age_limit",
-        "_armed",
-        "_deadline",
         "_ended",
         "_headers",
         "_keep",
@@ -55,11 +49,11 @@ class Connection(asyncio.Protocol):
         "_noise",
         "_owner",
         "_parser",
+        "_patience",
         "_paused",
         "_poll",
         "_response",
         "_status",
-        "_timer",
         "_transport",
         "freed_at",
         "streamed",
@@ -79,9 +73,7 @@ class Connection(asyncio.Protocol):
         self._ended = False
         self._keep = False
         self._paused = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed = inf
-        self._deadline = inf
+        self._patience = Patience(loop, self._overdue)
         self.freed_at = 0.0
         """The loop time at which the last answer ended."""
         self.streamed = False
@@ -121,7 +113,7 @@ class Connection(asyncio.Protocol):
             return False
         self._response = response
         response.attach(self)
-        self._expect(response.first_by)
+        self._patience.expect(response.first_by)
         return True
 
     def ssl_object(self) -> ssl.SSLObject | None:
@@ -135,14 +127,14 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and self._response is not None:
             self._paused = True
             self._transport.pause_reading()
-            self._deadline = self._response.expires
+            self._patience.expect(self._response.expires)
 
     def resume(self) -> None:
         """Read on."""
         response = self._response
         if self._transport is not None and response is not None:
             self._read_on()
-            self._expect(
+            self._patience.expect(
                 min(self._loop.time() + response.deadlines.between_tokens, response.expires)
             )
 
@@ -151,25 +143,21 @@ class Connection(asyncio.Protocol):
         if self._response is not None and self._transport is not None:
             self._read_on()
             self._response.expires = self._loop.time() + LINGER_SECONDS
-            self._expect(self._response.expires)
+            self._patience.expect(self._response.expires)
 
     def abort(self) -> None:
         """Close at once; a response on it ends in an error."""
         self._response = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._patience.stop()
         if self._transport is not None:
             self._transport.abort()
 
-    def fail(self, failure: UpstreamFailure, what: str) -> None:
-        """Close, and tell the response that the upstream did `what`."""
+    def fail(self, fault: Fault) -> None:
+        """Close, and tell the response what the upstream did wrong."""
         response = self._response
         self.abort()
         if response is not None:
-            response.failed(
-                UpstreamError(failure, f"{response.place} {what}", status=response.status or None)
-            )
+            response.fail(*fault)
 
     # For the event loop.
 
@@ -195,13 +183,10 @@ class Connection(asyncio.Protocol):
         if self._ended:
             self._finish(response, clean=not fault)
         elif fault or self._noise > NOISE:
-            self.fail(
-                UpstreamFailure.PROTOCOL,
-                "did not answer in proper HTTP. Check scheme and port of the endpoint.",
-            )
+            self.fail(IMPROPER)
         elif response.begun:
             deadline = self._loop.time() + response.deadlines.between_tokens
-            self._expect(min(deadline, response.expires))
+            self._patience.expect(min(deadline, response.expires))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, by whomever."""
@@ -260,29 +245,17 @@ class Connection(asyncio.Protocol):
             self._read_on()
             self.streamed = bool(response.header("transfer-encoding"))
             self.freed_at = self._loop.time()
-            self._expect(self.freed_at + IDLE_SECONDS)
+            self._patience.expect(self.freed_at + IDLE_SECONDS)
             self._owner.freed(self)
         else:
             self.abort()
 
-    def _ended_by_peer(self, response: Response, exc: Exception | None) -> None:
-        if exc is None and response.status and not self._framed(response):
+    def _ended_by_peer(self, response: Response, error: Exception | None) -> None:
+        if error is None and response.status and not self._framed(response):
             self._response = None
             response.completed()
-        elif isinstance(exc, ssl.SSLError):
-            self.fail(
-                UpstreamFailure.TLS,
-                f"ended the TLS session ({exc.reason}). It may want a client certificate.",
-            )
-        elif response.status:
-            self.fail(UpstreamFailure.CLOSED, "closed the connection in the middle of its answer.")
         else:
-            # A server that misses a client certificate may leave without a word about it.
-            hint = "" if self.ssl_object() is None else " It may want a client certificate."
-            self.fail(
-                UpstreamFailure.CLOSED,
-                f"closed the connection without an answer. Its log may tell why.{hint}",
-            )
+            self.fail(gone(response, error, secure=self.ssl_object() is not None))
 
     @staticmethod
     def _framed(response: Response) -> bool:
@@ -294,36 +267,8 @@ class Connection(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
-    def _expect(self, deadline: float) -> None:
-        self._deadline = deadline
-        if deadline < self._armed:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._armed = deadline
-            self._timer = self._loop.call_at(deadline, self._due)
-
-    def _due(self) -> None:
-        self._timer = None
-        self._armed = inf
-        response = self._response
-        if self._loop.time() < self._deadline:
-            self._expect(self._deadline)
-        elif response is None:
+    def _overdue(self, deadline: float) -> None:
+        if self._response is None:
             self.abort()
-        elif self._deadline >= response.expires:
-            self.fail(
-                UpstreamFailure.TIMEOUT,
-                f"did not finish within {response.deadlines.total:.3g} s (total_timeout).",
-            )
-        elif not response.begun:
-            self.fail(
-                UpstreamFailure.TIMEOUT,
-                f"did not begin to answer within {response.deadlines.first_token:.3g} s"
-                " (first_token_timeout). It may be overloaded.",
-            )
         else:
-            self.fail(
-                UpstreamFailure.TIMEOUT,
-                f"fell silent for {response.deadlines.between_tokens:.3g} s in the middle of its"
-                " answer (between_tokens_timeout).",
-            )
+            self.fail(late(self._response, deadline))

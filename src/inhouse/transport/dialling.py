@@ -8,11 +8,10 @@ from collections.abc import Callable
 from typing import cast
 
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.transport.connection import Connection
 from inhouse.transport.limits import Allowance
 from inhouse.transport.origin import Origin
 from inhouse.transport.proxy import Proxy
-from inhouse.transport.reaching import Reaching, SilentDnsError
+from inhouse.transport.reaching import AnyProtocol, Reaching, SilentDnsError
 from inhouse.transport.tls import Contexts, ResumingContext
 
 TUNNEL_HEAD = 16 * 1024
@@ -27,8 +26,8 @@ class Dialler:
         self._contexts = contexts
 
     async def dial(
-        self, origin: Origin, new: Callable[[], Connection], allowed: Allowance
-    ) -> Connection:
+        self, origin: Origin, new: Callable[[], AnyProtocol], allowed: Allowance
+    ) -> AnyProtocol:
         """Return a new connection to an origin, ready for requests.
 
         Raises:
@@ -58,7 +57,7 @@ class Dialler:
         except OSError as error:
             raise _unreachable(where, origin, error) from error
 
-    async def _open(self, origin: Origin, new: Callable[[], Connection], by: float) -> Connection:
+    async def _open(self, origin: Origin, new: Callable[[], AnyProtocol], by: float) -> AnyProtocol:
         proxy = origin.proxy
         if proxy is not None:
             # Whom the proxy connects to is ours to decide; which address that has is not.
@@ -85,9 +84,9 @@ class Dialler:
         origin: Origin,
         proxy: Proxy,
         context: ResumingContext,
-        new: Callable[[], Connection],
+        new: Callable[[], AnyProtocol],
         by: float,
-    ) -> Connection:
+    ) -> AnyProtocol:
         loop = asyncio.get_running_loop()
         transport, tunnel = await self._reaching.connect(proxy.host, proxy.port, _Tunnel, by=by)
         try:

@@ -20,6 +20,8 @@ LINGER_SECONDS = 1.0
 WAITERS = 1024
 """Requests that may wait for a connection to one upstream."""
 MAX_CONNECTIONS = 256
+ORIGINS = 1024
+"""Origins beyond which those without a connection are forgotten."""
 
 
 class Allowance(Struct, frozen=True):

@@ -34,6 +34,19 @@ class Origin(Struct, frozen=True, kw_only=True):
         return join(self.host, self.port)
 
 
+class Opening(Struct, frozen=True, kw_only=True):
+    """How a request begins: `lines` are its first ones, up to the ``Host`` field.
+
+    `authority` is what ``Host`` says; the request target is `path`, except at a plain proxy.
+    """
+
+    origin: Origin
+    method: str
+    authority: str
+    path: str
+    lines: bytes
+
+
 def split(url: str) -> tuple[str, str, int, str]:
     """Return scheme, host, port and the request target of a URL.
 
@@ -58,26 +71,33 @@ def split(url: str) -> tuple[str, str, int, str]:
 
 
 @lru_cache(maxsize=1024)
-def prepared(method: str, url: str, tls: Tls | None, proxy: Proxy | None) -> tuple[Origin, bytes]:
-    """Return the origin of a URL, and the request's first lines up to the ``Host`` field.
+def prepared(method: str, url: str, tls: Tls | None, proxy: Proxy | None) -> Opening:
+    """Return where a URL leads, and how a request to it begins.
 
     Raises:
         UpstreamError: the URL is none; the message does not show it.
 
     """
     try:
-        scheme, host, port, target = split(url)
+        scheme, host, port, path = split(url)
     except ValueError as error:
         raise UpstreamError(UpstreamFailure.UNREACHABLE, f"Cannot ask: {error}.") from None
     secure = scheme == "https"
     authority = join(host, port) if port != PORTS[scheme] else join(host, 0).removesuffix(":0")
-    extra = ""
+    target, extra = path, ""
     if proxy is not None and not secure:
-        target = f"http://{authority}{target}"
+        target = f"http://{authority}{path}"
         if proxy.authorization:
             extra = f"proxy-authorization: {proxy.authorization.reveal()}\r\n"
-    origin = Origin(host=host, port=port, secure=secure, tls=tls if secure else None, proxy=proxy)
-    return origin, f"{method} {target} HTTP/1.1\r\nhost: {authority}\r\n{extra}".encode()
+    return Opening(
+        origin=Origin(
+            host=host, port=port, secure=secure, tls=tls if secure else None, proxy=proxy
+        ),
+        method=method,
+        authority=authority,
+        path=path,
+        lines=f"{method} {target} HTTP/1.1\r\nhost: {authority}\r\n{extra}".encode(),
+    )
 
 
 def header_block(headers: Mapping[str, str]) -> bytes:

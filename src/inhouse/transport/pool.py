@@ -7,8 +7,8 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.transport.connection import Connection
+from inhouse.transport.faults import STOPPING, busy, crowded
 from inhouse.transport.limits import MAX_CONNECTIONS, PROBATION_SECONDS, WAITERS, Allowance
 from inhouse.transport.response import Response
 
@@ -57,10 +57,10 @@ class Pool:
             connection.abort()
         return None
 
-    async def get(self, seconds: float, response: Response) -> Connection:
+    async def get(self, response: Response) -> Connection:
         """Return a new connection for a response, or one that is waited for where there are enough.
 
-        `seconds` limits the opening, the time for the first byte all of it. Raises UpstreamError.
+        Raises UpstreamError.
         """
         if self.count >= self.limit:
             patience = response.first_by - self._loop.time()
@@ -69,10 +69,7 @@ class Pool:
                 return connection
         else:
             self.count += 1
-        left = response.first_by - self._loop.time()
-        if left < seconds:
-            return await self._open(Allowance(left, response.first_setting))
-        return await self._open(Allowance(seconds, "connect_timeout"))
+        return await self._open(response.allowance())
 
     def freed(self, connection: Connection) -> None:
         """Take back a connection that works."""
@@ -94,7 +91,7 @@ class Pool:
     def abort(self) -> None:
         """Close every connection."""
         for connection in list(self._all):
-            connection.fail(UpstreamFailure.CLOSED, "was left, since inhouse shuts down.")
+            connection.fail(STOPPING)
 
     async def _open(self, allowed: Allowance) -> Connection:
         try:
@@ -119,10 +116,7 @@ class Pool:
     async def _queue(self, patience: float) -> Connection | None:
         """Wait for a connection, or for room to open one (None)."""
         if len(self._waiters) >= WAITERS:
-            raise UpstreamError(
-                UpstreamFailure.RATE_LIMITED,
-                f"{WAITERS} requests wait for {self._place} already. It needs more replicas.",
-            )
+            raise crowded(self._place)
         waiter: asyncio.Future[Connection | None] = self._loop.create_future()
         self._waiters.append(waiter)
         try:
@@ -131,11 +125,7 @@ class Pool:
         except BaseException as error:
             self._give_back(waiter)
             if isinstance(error, TimeoutError):
-                raise UpstreamError(
-                    UpstreamFailure.TIMEOUT,
-                    f"All {self.limit} connections to {self._place} were busy for {patience:.3g} s"
-                    " (max_connections).",
-                ) from None
+                raise busy(self._place, self.limit, patience) from None
             raise
 
     def _give_back(self, waiter: asyncio.Future[Connection | None]) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from inhouse.core.deadlines import Deadlines
 from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.transport.limits import HIGH_WATER
+from inhouse.transport.limits import HIGH_WATER, Allowance
 
 
 class Line(Protocol):
@@ -41,6 +41,7 @@ class Response:
         "_complete",
         "_error",
         "_line",
+        "_loop",
         "_parts",
         "_paused",
         "_raw",
@@ -54,8 +55,10 @@ class Response:
         "status",
     )
 
-    def __init__(self, place: str, deadlines: Deadlines, started: float) -> None:
-        """Expect an answer from `place`; the deadlines run from the loop time `started`."""
+    def __init__(self, place: str, deadlines: Deadlines, loop: asyncio.AbstractEventLoop) -> None:
+        """Expect an answer from `place`; the deadlines run from now on."""
+        started = loop.time()
+        self._loop = loop
         self.place = place
         self.deadlines = deadlines
         self.expires = started + deadlines.total
@@ -74,10 +77,14 @@ class Response:
         self._waiter: asyncio.Future[None] | None = None
         self._line: Line | None = None
 
-    @property
-    def first_setting(self) -> str:
-        """The name of the deadline that `first_by` comes from."""
-        return "total_timeout" if self.first_by == self.expires else "first_token_timeout"
+    def allowance(self) -> Allowance:
+        """Return how long opening a connection may take from now on."""
+        connect = self.deadlines.connect
+        left = self.first_by - self._loop.time()
+        if left >= connect:
+            return Allowance(connect, "connect_timeout")
+        total = self.first_by == self.expires
+        return Allowance(left, "total_timeout" if total else "first_token_timeout")
 
     # For the reader.
 
@@ -189,6 +196,10 @@ class Response:
         self._line = None
         self._wake()
 
+    def fail(self, failure: UpstreamFailure, what: str) -> None:
+        """The upstream did `what`, and nothing more will come."""
+        self.failed(UpstreamError(failure, f"{self.place} {what}", status=self.status or None))
+
     def failed(self, error: UpstreamError) -> None:
         """Nothing more will come."""
         if not self._complete and self._error is None:
@@ -213,7 +224,7 @@ class Response:
             waiter.set_result(None)
 
     async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         except BaseException:

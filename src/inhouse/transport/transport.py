@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Sequence
 
 from inhouse.core.deadlines import Deadlines
-from inhouse.core.ports import Egress
-from inhouse.errors import UpstreamError, UpstreamFailure
-from inhouse.transport.connection import Connection
+from inhouse.core.ports import Egress, HttpClient
+from inhouse.errors import ConfigError
+from inhouse.transport.carrier import Carrier
 from inhouse.transport.dialling import Dialler
 from inhouse.transport.egress import Anywhere
 from inhouse.transport.limits import MAX_CONNECTIONS
-from inhouse.transport.origin import Origin, prepared
-from inhouse.transport.pool import Pool
+from inhouse.transport.origin import prepared
+from inhouse.transport.pooled import Pooled
 from inhouse.transport.proxy import Proxy
 from inhouse.transport.reaching import Reaching
 from inhouse.transport.resolving import Lookup, Resolver, system_lookup
@@ -21,8 +21,6 @@ from inhouse.transport.response import Response
 from inhouse.transport.tls import Contexts, Tls
 
 _DEFAULT = Deadlines()
-POOLS = 1024
-"""Origins beyond which those without a connection are forgotten."""
 
 
 class Transport:
@@ -33,16 +31,21 @@ class Transport:
         egress: Egress | None = None,
         lookup: Lookup = system_lookup,
         authorities: Sequence[str] = (),
+        http_client: HttpClient = "httptools",
     ) -> None:
         """Open nothing yet.
 
         `egress` decides which connections may be opened, None about addresses alone. `lookup` finds
         the addresses of names. `authorities` are paths, as in `Contexts`.
+
+        Raises:
+            ConfigError: `http_client` is not installed.
+
         """
-        self._pools: dict[Origin, Pool] = {}
-        self._contexts = Contexts(authorities)
+        contexts = Contexts(authorities)
         self._resolver = Resolver(lookup)
-        self._dialler = Dialler(Reaching(egress or Anywhere(), self._resolver), self._contexts)
+        dialler = Dialler(Reaching(egress or Anywhere(), self._resolver), contexts)
+        self._carrier = _carrier(http_client, dialler, contexts)
 
     async def request(
         self,
@@ -66,46 +69,33 @@ class Transport:
                 sent again.
 
         """
-        origin, opening = prepared(method, url, tls, proxy)
-        message = b"".join((opening, headers, b"content-length: %d\r\n\r\n" % len(body), body))
-        pool = self._pools.get(origin)
-        if pool is None:
-            pool = self._pool(origin)
-        pool.limit = max_connections
-        response = Response(origin.place, deadlines, asyncio.get_running_loop().time())
-        connection = pool.take()
-        while connection is None or not connection.send(message, response):
-            connection = pool.take() or await self._fresh(pool, response)
-        await response.head()
-        if origin.secure:
-            self._contexts.remember(origin.tls, origin.host, connection.ssl_object())
+        opening = prepared(method, url, tls, proxy)
+        response = Response(opening.origin.place, deadlines, asyncio.get_running_loop())
+        await self._carrier.carry(opening, headers, body, response, max_connections)
         return response
 
     def connections(self) -> int:
         """Count the connections that exist or are being opened."""
-        return sum(pool.count for pool in self._pools.values())
+        return self._carrier.connections()
 
     async def aclose(self) -> None:
         """Abort what runs and close every connection."""
-        for pool in list(self._pools.values()):
-            pool.abort()
+        await self._carrier.aclose()
         await self._resolver.aclose()
-        # Transports tell of their end one turn of the loop later.
-        await asyncio.sleep(0)
 
-    async def _fresh(self, pool: Pool, response: Response) -> Connection:
-        connection = await pool.get(response.deadlines.connect, response)
-        if connection.closed:
-            raise UpstreamError(
-                UpstreamFailure.CLOSED, f"{response.place} closes each connection at once."
-            )
-        return connection
 
-    def _pool(self, origin: Origin) -> Pool:
-        if len(self._pools) >= POOLS:
-            self._pools = {each: pool for each, pool in self._pools.items() if pool.count}
-        pool = self._pools[origin] = Pool(
-            origin.place,
-            lambda new, allowed: self._dialler.dial(origin, new, allowed),
-        )
-        return pool
+def _carrier(http_client: HttpClient, dialler: Dialler, contexts: Contexts) -> Carrier:
+    if http_client == "httptools":
+        return Pooled(dialler, contexts)
+    try:
+        # An extra, and half a second of imports.
+        from inhouse.transport.fallback import Fallback  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "aiohttp":
+            raise
+        raise ConfigError(
+            "[egress] http_client is 'aiohttp', which is not installed:"
+            " pip install 'inhouse[aiohttp]'.",
+            param="http_client",
+        ) from None
+    return Fallback(dialler, contexts)

@@ -50,7 +50,11 @@ class Anthropic:
     def __init__(self, context: ProviderContext) -> None:
         """Open nothing yet."""
         self._context = context
-        self._transport = Transport(context.egress, authorities=context.authorities)
+        self._transport = Transport(
+            context.egress,
+            authorities=context.authorities,
+            http_client=context.http_client,
+        )
         self._upstreams = Known(lambda deployment: Upstream(deployment, context))
 
     def check(self, deployment: Deployment) -> None:

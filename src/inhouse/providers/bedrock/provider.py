@@ -47,7 +47,7 @@ class Bedrock:
     def __init__(self, context: ProviderContext) -> None:
         """Open nothing, and import nothing, yet."""
         self._context = context
-        self._sender = Sender(context.egress, context.authorities)
+        self._sender = Sender(context)
         self._upstreams = Known(self._made)
 
     def check(self, deployment: Deployment) -> None:

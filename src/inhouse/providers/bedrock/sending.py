@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
-from inhouse.core.ports import Egress
+from inhouse.core.ports import ProviderContext
 from inhouse.core.requests import Params
 from inhouse.errors import UpstreamError
 from inhouse.providers.bedrock.chain import load, resolve
@@ -24,10 +23,12 @@ _KEYS_AT_FAULT = {Cause.EXPIRED, Cause.UNKNOWN_KEY}
 class Sender:
     """Sends what is signed with the keys of an identity, which deployments may share."""
 
-    def __init__(self, egress: Egress | None, authorities: Sequence[str]) -> None:
+    def __init__(self, context: ProviderContext) -> None:
         """Open nothing, and import nothing, yet."""
-        self._egress = egress
-        self._transport = Transport(egress, authorities=authorities)
+        self._egress = context.egress
+        self._transport = Transport(
+            context.egress, authorities=context.authorities, http_client=context.http_client
+        )
         self._credentials: dict[Identity, Credentials] = {}
         self._loaded = False
 

@@ -57,7 +57,11 @@ class OpenAICompatible:
         """Open nothing yet."""
         self._context = context
         self._platform = platform
-        self._transport = Transport(context.egress, authorities=context.authorities)
+        self._transport = Transport(
+            context.egress,
+            authorities=context.authorities,
+            http_client=context.http_client,
+        )
         self._upstreams = Known(self._made)
 
     def check(self, deployment: Deployment) -> None:

@@ -51,11 +51,17 @@ class _Source(Struct, frozen=True):
 class Indexing:
     """Keeps one folder's index; an older one goes on serving while the next is built."""
 
-    def __init__(self, folder: Folder, cache: PurePath, documents: Documents) -> None:
-        """Read the folder through `documents`, keep the index in `cache`."""
+    def __init__(
+        self, folder: Folder, cache: PurePath, documents: Documents, changed: Callable[[], None]
+    ) -> None:
+        """Read the folder through `documents`, keep the index in `cache`.
+
+        `changed` is called when there is a new one.
+        """
         self._folder = folder
         self._path = Path(cache) / "repository" / folder.file
         self._documents = documents
+        self._changed = changed
         self._index: Index | None = None
         self._key = ""
         self._task: asyncio.Task[None] | None = None
@@ -135,6 +141,7 @@ class Indexing:
             if index is None:
                 raise _failed(self._folder, f"{self._path} is gone or damaged")
             self._index, self._key = index, source.key
+            self._changed()
         self._report(1.0, "ready")
 
     def _read(self) -> _Source:

@@ -122,7 +122,8 @@ class Repository:
         folder = read_folder(deployment)
         found = self._indexed.get(folder)
         if found is None:
-            found = Indexing(folder, self._context.cache, self._context.documents)
+            context = self._context
+            found = Indexing(folder, context.cache, context.documents, context.changed)
             self._indexed[folder] = found
         return found
 

@@ -10,7 +10,7 @@ from typing import Any
 from inhouse.core.delta import Answer, Delta, Deltas, Usage
 from inhouse.core.feature import Feature
 from inhouse.core.requests import Caller, CompletionRequest, GenerationRequest, Params
-from inhouse.errors import InvalidValueError, UnknownModelError
+from inhouse.errors import InvalidValueError, RequestError, UnknownModelError
 from inhouse.features.joined import joined
 from inhouse.prompts import split_fim
 from inhouse.routing.target import Target, resolve, usable
@@ -51,10 +51,14 @@ async def completions(exchange: Exchange) -> None:
     """
     caller = exchange.authenticate()
     raw = await exchange.body()
-    if speaks_tabby(raw):
+    try:
+        body, extra = inbound.decode_completion(raw)
+    except RequestError:
+        # Looked for where OpenAI's dialect ends, so that it costs this dialect nothing.
+        if not speaks_tabby(raw):
+            raise
         await complete_for_tabby(exchange, caller, raw)
         return
-    body, extra = inbound.decode_completion(raw)
     deltas = _complete(exchange, caller, body, _noted(exchange, body, extra))
     await _answer(exchange, body, deltas, CompletionChunks, answers.completion_answer)
 
@@ -183,6 +187,7 @@ def _completion(exchange: Exchange, body: CompletionBody, params: Params) -> Com
         path=path,
         language=body.language or "",
         user=body.user if isinstance(body.user, str) else "",
+        fresh=exchange.fresh,
         params=params,
     )
 

@@ -20,6 +20,8 @@ from inhouse.wire.gitlab.model import LISTED
 
 NAME = 255
 """Characters of a file's name at most, blanks around it aside."""
+HEALTH_CHECK = ("test.rb", "def hello_world", "")
+"""File, and code around the cursor, of the completion that GitLab's health check asks for."""
 MESSAGE = "INSTRUCTIONS.md"
 """What a completion's prompt is called among the files that go along."""
 
@@ -73,7 +75,12 @@ class Editing(Struct, frozen=True, kw_only=True):
         """
         return (self.language or self.identifier) if self.identifier.strip() else ""
 
-    def completion(self, user: str, request_id: str) -> CompletionRequest:
+    @property
+    def probes(self) -> bool:
+        """Whether this is GitLab's health check, which is to find out whether a model answers."""
+        return (self.path, self.prefix, self.suffix) == HEALTH_CHECK
+
+    def completion(self, user: str, request_id: str, *, fresh: bool) -> CompletionRequest:
         """Return the hole to fill.
 
         No form of completion takes instructions, but all take other files. So the prompt of a
@@ -88,6 +95,7 @@ class Editing(Struct, frozen=True, kw_only=True):
             language=self.said_language,
             user=user,
             context=said + self.context,
+            fresh=fresh or self.probes,
             params=self._params(request_id),
         )
 

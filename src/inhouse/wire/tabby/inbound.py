@@ -101,13 +101,7 @@ _marked = msgspec.json.Decoder(_Marked)
 
 
 def speaks(raw: bytes) -> bool:
-    """Tell whether a body is in this dialect: an object with a member ``segments``.
-
-    OpenAI's bodies share the path, and cost a look for the name: inside of text its quotes are
-    escaped.
-    """
-    if b'"segments"' not in raw:
-        return False
+    """Tell whether a body is in this dialect: an object with a member ``segments``."""
     try:
         return _marked.decode(raw).segments is not UNSET
     except UNREADABLE:
@@ -144,7 +138,9 @@ def decode_completion(raw: bytes) -> CompletionBody:
     return body
 
 
-def completion_request(body: CompletionBody, request_id: str) -> CompletionRequest:
+def completion_request(
+    body: CompletionBody, request_id: str, *, fresh: bool = False
+) -> CompletionRequest:
     """Return the hole to fill."""
     segments = body.segments
     return CompletionRequest(
@@ -154,6 +150,7 @@ def completion_request(body: CompletionBody, request_id: str) -> CompletionReque
         project=segments.git_url or "",
         language="" if body.language in (None, UNKNOWN) else body.language,
         user=body.user or "",
+        fresh=fresh,
         context=tuple(_context(segments)),
         params=Params(
             temperature=body.temperature, seed=body.seed, request_id=request_id, whole=True

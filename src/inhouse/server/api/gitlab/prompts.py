@@ -114,6 +114,7 @@ def _deltas(exchange: Exchange, visitor: Visitor, target: Target, request: TaskR
                 path=inputs.get("file_name", "")[-NAME:],
                 language=inputs.get("language", "")[:NAME],
                 user=visitor.asks_for(exchange.recording.id),
+                fresh=exchange.fresh,
                 params=params,
             )
             return gateway.completion.stream(completion, target, exchange.recording)

@@ -30,7 +30,8 @@ async def suggest(
         recording.warn(remark)
     target = await choosing.target(exchange, visitor, editing.requested, feature)
     if feature is Feature.COMPLETION:
-        hole = editing.completion(visitor.asks_for(recording.id), recording.request_id)
+        user = visitor.asks_for(recording.id)
+        hole = editing.completion(user, recording.request_id, fresh=exchange.fresh)
         return exchange.gateway.completion.stream(hole, target, recording)
     wanted = editing.generation(recording.request_id)
     return exchange.gateway.generation.stream(wanted, target, recording)

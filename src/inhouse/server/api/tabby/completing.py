@@ -34,7 +34,7 @@ async def complete(exchange: Exchange, caller: Caller, raw: bytes) -> None:
     target = resolve(
         gateway.catalog, recording.model, caller, Feature.COMPLETION, exchange.deadlines()
     )
-    request = inbound.completion_request(body, recording.request_id)
+    request = inbound.completion_request(body, recording.request_id, fresh=exchange.fresh)
     async with contextlib.aclosing(gateway.completion.stream(request, target, recording)) as deltas:
         answer = await joined(deltas)
     suggestion = completion_id(recording.id, recording.deployment)
