@@ -198,7 +198,10 @@ class Trimmer:
         self._inside = self._balance.opened + self._balance.depth > 0
         self._literal = reading is not None and reading.within
         self._balance.next_line()
-        if first and not last and self._rest.text and not self._alone and not self._inside:
+        depth = self._balance.depth
+        filled = depth < 0 and self._balance.opened + depth <= self._rest.closes
+        inside = self._inside and not filled
+        if first and not last and self._rest.text and not self._alone and not inside:
             # The line goes on behind the cursor, so it is all that is wanted.
             self.done = True
         return shown

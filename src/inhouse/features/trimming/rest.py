@@ -20,6 +20,9 @@ class Rest:
     def __init__(self, head: str) -> None:
         """`head` is the suffix up to its first line end."""
         self.text = head.rstrip()
+        halves = [sum(map(self.text.count, each)) for each in ("([{", ")]}")]
+        self.closes = max(0, halves[1] - halves[0])
+        """Brackets that it closes and has not opened."""
         self._weight = len(_WORD.findall(self.text))
         paired = not _is_balanced(self.text) and not self.text.startswith(_TRIPLE)
         # A bracket may be one of the answer's own; whether it is, their balance tells.
