@@ -130,7 +130,7 @@ async def test_a_completion_ends_at_the_last_whole_line_when_its_time_is_up(
     if not shown or shown == "a":
         stalls = fim("stalls", tokens=tokens, gate="never", gate_after=1)
     async with served(tmp_path, settings, stalls, route("completion", "stalls")) as here:
-        reply = await complete(here, stream=stream)
+        reply = await complete(here, stream=stream, prompt="# Below this line.\n")
         (trace,) = await here.traces()
         assert here.scripted.calls[0].aborted
     assert reply.status == 200

@@ -14,7 +14,7 @@ from inhouse.features.filling import filling
 from inhouse.features.shaping import Chain, Shaper
 from inhouse.features.silence import silence
 from inhouse.features.superseding import Superseding
-from inhouse.features.trim import Trimmer
+from inhouse.features.trim import Trimming
 from inhouse.features.typeahead import MOST_TOKENS, Typeahead
 from inhouse.prompts import render_completion
 from inhouse.records.recording import Recording
@@ -138,7 +138,7 @@ def _nothing(request: CompletionRequest, recording: Recording) -> Iterator[Delta
 
 def _shaper(request: CompletionRequest, family: Family) -> Shaper:
     """Return what one choice goes through; a model that was asked in words needs more of it."""
-    trimmer = Trimmer(request.prefix, request.suffix)
+    trimmer = Trimming(request.prefix, request.suffix, request.path, request.language)
     if family.completion is not CompletionMode.INSTRUCTION:
         return trimmer
     return Chain(filling(request), trimmer)

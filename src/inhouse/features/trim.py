@@ -1,57 +1,151 @@
 """Where a completion ends: before the suffix repeats, at the end of the block, in a loop.
 
 A model is asked to fill a hole and often goes on: it writes the code behind the cursor once more,
-leaves the block, or repeats itself. A `Trimmer` sees the text as it streams, shows what is certain,
-and says when the rest is not wanted. What it shows is always a prefix of what the model wrote, and
-the same however the stream was cut into pieces.
+leaves the block, closes brackets that are closed, or repeats itself. A `Trimmer` sees the text as
+it streams, shows what is certain, and says when the rest is not wanted. What it shows is always a
+prefix of what the model wrote, and the same however the stream was cut into pieces.
+
+How much is wanted depends on the place. Where code follows on the cursor's line, one line; within a
+statement, the statement with the block that it opens; on a line of its own, the block around it.
 """
 
 from __future__ import annotations
 
 import re
 
-LOOP_LINES = 8
-"""Longest cycle of lines that counts as a loop when it comes three times in a row."""
-LOOP_TIMES = 3
-INNER_LOOP_SIZES = range(4, 25)
-"""Characters of a cycle inside a line that counts as a loop when it comes five times in a row."""
-INNER_LOOP_TIMES = 5
-LOOP_STEP = 32
-"""A line is looked at for a loop inside it whenever it has grown by this many characters."""
-SURE_CHARACTERS = 4
-"""Word characters that make a run of equal lines more than chance (``}`` has none)."""
+from inhouse.features.trimming.behind import Behind
+from inhouse.features.trimming.brackets import Balance
+from inhouse.features.trimming.cursor import (
+    block_above,
+    goes_on,
+    has_statements,
+    in_statement,
+    indent,
+)
+from inhouse.features.trimming.leading import Leading
+from inhouse.features.trimming.loops import LOOP_STEP, Loops, loops_inside
+from inhouse.features.trimming.rest import Rest
+from inhouse.features.trimming.sentinel import Sentinel
+from inhouse.features.trimming.syntax import Shapes, Syntax, syntax_of
+
+__all__ = ["LOOP_STEP", "Trimmer", "Trimming"]
+
 BEHIND_CHARACTERS = 4000
 """As much of the suffix is compared; a run is sure long before."""
 
-_WORD = re.compile(r"\w")
-_CLOSER = re.compile(r"\s*(?:[)\]}>;,]|end\b|else\b|elif\b|except\b|finally\b|catch\b|\*/|-->)")
+_CLOSER = re.compile(
+    r"\s*(?:[)\]}>;,]|\*/|-->"
+    r"|(?:end|else|elif|elsif|elseif|except|finally|catch|rescue|ensure)\b"
+    r"|(?:fi|done|esac)\b(?!\s*[=.(\[])"
+    r"|#(?:if|ifdef|ifndef|else|elif|endif|define|undef|pragma)\b)"
+)
+_BEGUN = re.compile(r"\s*(?:\w+[^\w\s]|\w+\s+\S|\w{9}|[^\w\s#]..|#(?:\W|\w+\W|\w{8}))")
+"""Enough of a line to tell that it is no closer."""
+_SECOND_HALF = re.compile(r"\s*(?:(?:else|catch|finally)\b|\{)")
+"""A line that opens a block again."""
+_HALVES = ("else", "catch", "finally", "{")
+
+
+_PLAIN = re.compile(r"[^\n\r()\[\]{}\"'\\]*[^\s()\[\]{}\"'\\]")
+"""Text that changes nothing but the length of a line that is being shown."""
+
+
+class Trimming:
+    """What a completion goes through last: sentinels, doubled blanks, and a `Trimmer`."""
+
+    def __init__(
+        self,
+        prefix: str,
+        suffix: str,
+        path: str = "",
+        language: str = "",
+        *,
+        syntax: Syntax | None = None,
+    ) -> None:
+        """Begin before the first piece of a completion between `prefix` and `suffix`.
+
+        Without a `syntax`, what is installed for such files is taken.
+        """
+        self._sentinel = Sentinel(prefix, suffix)
+        self._leading = Leading(prefix)
+        self._trimmer = Trimmer(
+            prefix,
+            suffix,
+            statements=has_statements(path, language),
+            syntax=syntax or syntax_of(prefix, path, language),
+        )
+        self.done = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece and return what may be shown now."""
+        trimmer = self._trimmer
+        if self._sentinel.held or "<" in text:
+            text = self._sentinel.feed(text)
+        if self._leading.holds:
+            text = self._leading.feed(text)
+        shown = trimmer.feed(text)
+        if self._sentinel.done and not trimmer.done:
+            shown += trimmer.finish()
+        self.done = trimmer.done
+        return shown
+
+    def finish(self) -> str:
+        """The model stopped by itself: return what was held back and belongs to the answer."""
+        shown = self._trimmer.feed(self._leading.feed(self._sentinel.held))
+        return shown + self._trimmer.finish()
 
 
 class Trimmer:
     """Trims one streamed completion at the cursor between `prefix` and `suffix`."""
 
-    def __init__(self, prefix: str, suffix: str) -> None:
-        """Learn the cursor's line and the lines behind it."""
-        head, _, tail = suffix[:BEHIND_CHARACTERS].partition("\n")
+    def __init__(
+        self, prefix: str, suffix: str, *, statements: bool = True, syntax: Syntax | None = None
+    ) -> None:
+        """Learn the cursor's line and the lines behind it.
+
+        Without `statements`, what begins on the cursor's line may go on at the margin.
+        """
+        head, newline, tail = suffix[:BEHIND_CHARACTERS].partition("\n")
         cursor_line = prefix.rpartition("\n")[2]
-        self._rest = head.rstrip()
-        self._behind = [line.rstrip() for line in tail.split("\n") if line.strip()]
-        if self._rest:
-            self._behind.insert(0, self._rest.lstrip())
-        self._base = _indent(cursor_line)
+        self._rest = Rest(head)
+        self._line_follows = bool(newline)
+        self._behind = Behind(self._rest.text, tail)
+        self._balance = Balance(prefix, suffix)
+        self._alone = not cursor_line.strip()
+        """Whether nothing stands before the cursor on its line."""
+        self._margin = cursor_line if self._alone else ""
+        self._base = indent(cursor_line)
+        self._opener = block_above(prefix)
+        self._statement = statements and in_statement(cursor_line)
+        self._open = False
+        """Whether the line begins in a bracket that the completion opened."""
+        self._inside = self._balance.opened > 0
         self._line: str = ""
         self._sent = 0
+        self._flows = False
+        """Whether the line is shown as it comes, until a mark in it matters."""
         self._first = True
         self._pending: str = ""
-        self._run = self._weight = 0
         self._kept: str = ""
-        self._shown_lines: list[str] = []
-        self._deeper = self._after_blank = False
+        self._last = ""
+        self._loops = Loops()
+        self._syntax = syntax or Shapes()
+        self._literal = False
+        """Whether the line begins in a string or comment that the completion opened."""
+        self._closed = self._deeper = self._after_blank = False
         self.done = False
         """Whether the rest of the stream is not wanted."""
 
     def feed(self, text: str) -> str:
         """Take the next piece and return what may be shown now."""
+        if self._flows:
+            line = self._line
+            size = len(line)
+            if size % LOOP_STEP + len(text) < LOOP_STEP and _PLAIN.fullmatch(text):
+                # Most pieces are a word in the middle of a line.
+                self._line = line + text
+                sent, self._sent = self._sent, size + len(text)
+                return text if sent == size else line[sent:] + text
         shown: list[str] = []
         while text and not self.done:
             room = LOOP_STEP - len(self._line) % LOOP_STEP
@@ -67,7 +161,7 @@ class Trimmer:
                 self._line += text[:room]
                 shown.append(self._peek())
                 text = text[room:]
-                self.done = self.done or self._loops_inside()
+                self.done = self.done or loops_inside(self._line)
         return "".join(shown)
 
     def finish(self) -> str:
@@ -75,165 +169,199 @@ class Trimmer:
         if self.done:
             return ""
         self._line = self._line.removesuffix("\r")
-        shown = self._close_line()
+        shown = self._close_line(last=True)
         if not self.done:
             # Lines that equal the suffix's up to the very end of the answer are the suffix.
-            shown += self._kept if self._run else self._pending
+            ended = self._closed or self._behind.ends
+            shown += self._kept if ended else self._trailing()
             self.done = True
         return shown
 
-    def _close_line(self) -> str:
+    def _close_line(self, *, last: bool = False) -> str:
         """Decide on a whole line: show the rest of it, hold it, or end."""
-        line, sent, first = self._line, self._sent, self._first
-        self._line, self._sent, self._first = "", 0, False
-        if first:
-            return self._close_first(line, sent)
+        line, first = self._line, self._first
+        self._balance.read(line)
+        reading = self._syntax.read(line, doubtful=self._balance.over is not None)
+        if reading is not None:
+            self._balance.read_again(reading.code)
+        if self._literal:
+            shown = self._show(line)
+        elif reading is not None and reading.closed and not first:
+            shown = self._close_block(line)
+        elif first and (self._rest.text or not self._alone):
+            shown = self._close_first(line, last=last)
+        else:
+            shown = self._close_next(line)
+        self._line, self._sent, self._first, self._margin = "", 0, False, ""
+        self._flows = False
+        self._open = self._balance.depth > 0
+        self._inside = self._balance.opened + self._balance.depth > 0
+        self._literal = reading is not None and reading.within
+        self._balance.next_line()
+        depth = self._balance.depth
+        filled = depth < 0 and self._balance.opened + depth <= self._rest.closes
+        inside = self._inside and not filled
+        if first and not last and self._rest.text and not self._alone and not inside:
+            # The line goes on behind the cursor, so it is all that is wanted.
+            self.done = True
+        return shown
+
+    def _close_first(self, line: str, *, last: bool) -> str:
+        """Decide on the first line where it is a part of the cursor's."""
+        over = self._balance.over
+        end = self._rest.begins(line, self._sent)
+        if end is None:
+            end = self._rest.ends(line, cut=last, over=over is not None)
+        if end is None:
+            end = over
+        if end is not None:
+            # The line's own end stands behind the cursor already: the hole is filled.
+            return self._end_at(line, end)
+        if not line.strip():
+            self._pending += line[self._sent :]
+            return ""
+        self._opener = None
+        return self._show(line)
+
+    def _close_next(self, line: str) -> str:
+        """Decide on a line of its own."""
+        sent = self._sent
         if not line.strip():
             self._pending += line
             self._after_blank = True
             return ""
-        if not sent and self._outside(line) and not _CLOSER.match(line):
+        closed, half = self._closed, _SECOND_HALF.match(line) is not None
+        if closed and not half:
             self.done = True
-            return self._kept if self._run else ""
-        if not sent and self._extends_run(line):
-            self.done = self._weight >= SURE_CHARACTERS
+            return self._kept
+        whole = self._margin + line
+        if not sent and not closed and self._outside(whole) and not _CLOSER.match(line):
+            return self._end()
+        if self._balance.over is not None:
+            return self._close_over(line, self._balance.over)
+        self._closed = False
+        if not sent and not closed and self._extends_run(line, whole):
+            self.done = self._behind.sure
             return self._kept if self.done else ""
-        shown = self._release() + line[sent:]
-        self._note(line)
+        if self._opener is not None and self._base <= self._opener < indent(whole):
+            self._base = indent(whole)
+        self._opener = None
+        if not self._last and indent(whole) <= self._base:
+            self._statement = False
+        return self._show(line)
+
+    def _close_block(self, line: str) -> str:
+        """End with the line that closes what is around the cursor, or before it."""
+        if not self._sent and self._extends_run(line, self._margin + line):
+            return self._end()
+        shown = self._show(line)
+        self.done = True
         return shown
 
-    def _close_first(self, line: str, sent: int) -> str:
-        overlap = self._overlap(line)
-        if overlap:
-            # The line's own end stands behind the cursor already: the hole is filled.
-            self.done = True
-            return line[sent : len(line) - overlap]
-        self._note(line)
-        return line[sent:]
+    def _close_over(self, line: str, over: int) -> str:
+        """End before what closes too much, unless the next line may open it again."""
+        if line[:over].strip() and not self._closed:
+            return self._release() + self._end_at(line, over)
+        if not self._closed:
+            # The rest of the cursor's line comes without a newline and indent of its own.
+            self._kept = self._pending + line[:over] if self._rest.text else ""
+            self._closed = True
+        self._pending += line
+        self.done = line.strip() != "}" and not _SECOND_HALF.match(line)
+        return self._kept if self.done else ""
+
+    def _end_at(self, line: str, end: int) -> str:
+        self.done = True
+        shown = line[self._sent : end]
+        return shown if self._rest.needs_space else shown.rstrip()
+
+    def _end(self) -> str:
+        self.done = True
+        return self._kept if self._behind.run else ""
 
     def _peek(self) -> str:
         """Return what of the unfinished line can be shown: nothing while the line may yet go."""
         line = self._line
-        if self._first:
-            shown = line[self._sent : len(line) - self._pending_overlap(line)]
-        elif not line.strip() or self._outside(line) or self._may_extend_run(line):
-            shown = ""
-        else:
-            shown = line[self._sent :]
-        # Half of a line's end is shown with its other half, or not at all.
-        shown = shown.removesuffix("\r")
+        self._balance.read(line)
+        end = len(line)
+        if self._first and (self._rest.text or not self._alone):
+            found = self._rest.begins(line, self._sent)
+            if found is not None:
+                return self._end_at(line, found)
+            end -= self._rest.pending(line, self._sent)
+        elif not self._sent and not self._literal:
+            # Once a line has begun to be shown, it is none of those that may go.
+            if self._may_be_behind(line):
+                return self._kept if self.done else ""
+            if self._outside(self._margin + line):
+                enough = _BEGUN.match(line) and not _CLOSER.match(line)
+                return self._end() if enough else ""
+        if self._balance.over is not None:
+            end = min(end, self._balance.over)
+        # White space, and half of a line's end, is shown with what comes behind it, or not at all.
+        shown = line[self._sent : end].rstrip()
+        self._flows = False
         if not shown:
             return ""
-        self._sent += len(shown)
-        return self._release() + shown
+        self._flows = self._balance.over is None and not (self._first and self._rest.text)
+        begun, self._sent = self._sent, self._sent + len(shown)
+        return shown if begun else self._release() + shown
+
+    def _may_be_behind(self, line: str) -> bool:
+        """Tell whether an unfinished line may yet stand behind the cursor, or tell nothing."""
+        text = line.strip()
+        if not text:
+            return True
+        if self._closed:
+            if not any(half.startswith(text) or text.startswith(half) for half in _HALVES):
+                self.done = True
+            return True
+        whole = self._margin + line
+        return self._behind.may_extend(whole, loose=self._may_be_loose(whole))
+
+    def _show(self, line: str) -> str:
+        """Show the rest of a whole line, its trailing white space with what follows."""
+        body = line.rstrip()
+        shown = self._release() + line[self._sent : len(body)]
+        self._pending = line[max(self._sent, len(body)) :]
+        self._deeper = self._deeper or (bool(self._last) and indent(line) > self._base)
+        self._after_blank = False
+        self._last = body
+        self.done = self.done or self._loops.closed_by(line)
+        return shown
 
     def _release(self) -> str:
         pending, self._pending = self._pending, ""
-        self._run, self._weight, self._kept = 0, 0, ""
+        self._behind.stop()
+        self._kept = ""
         return pending
 
-    def _overlap(self, line: str) -> int:
-        """Return how many characters at the line's end repeat the rest of the cursor's line."""
-        text = line.rstrip()
-        if not self._rest or not text.endswith(self._rest):
-            return 0
-        if _WORD.search(self._rest) is None and not _closes_too_much(text):
-            return 0
-        return len(line) - len(text) + len(self._rest)
+    def _trailing(self) -> str:
+        """Return of the white space at the answer's end what the code behind it needs."""
+        if self._rest.text:
+            return self._pending if self._rest.needs_space else self._pending.rstrip(" \t")
+        return "" if self._line_follows or "\n" not in self._pending else self._pending
 
-    def _pending_overlap(self, line: str) -> int:
-        """Return how many characters at the end may yet be the rest of the cursor's line."""
-        if not self._rest:
-            return 0
-        unsent = line[self._sent :]
-        text = unsent.rstrip()
-        blanks = len(unsent) - len(text)
-        longest = min(len(self._rest), len(text))
-        sizes = (size for size in range(longest, 0, -1) if text.endswith(self._rest[:size]))
-        return blanks + next(sizes, 0)
-
-    def _extends_run(self, line: str) -> bool:
+    def _extends_run(self, line: str, whole: str) -> bool:
         """Hold the line if it goes on like the suffix; a run may begin anew at any line."""
-        if self._run and not self._equals(line, self._run):
-            self._run, self._weight, self._kept = 0, 0, ""
-        if not self._equals(line, self._run):
+        if not self._behind.extend(whole, loose=self._may_be_loose(whole)):
+            self._kept = ""
             return False
-        if not self._run and self._rest:
+        if self._behind.run == 1:
             # The rest of the cursor's line comes without a newline and indent of its own.
-            self._kept = self._pending + line[: _indent(line)]
-        self._run += 1
-        self._weight += len(_WORD.findall(line))
+            self._kept = self._pending + line[: indent(line)] if self._rest.text else ""
         self._pending += line
         return True
 
-    def _equals(self, line: str, at: int) -> bool:
-        if at >= len(self._behind):
-            return False
-        text = line.strip() if at == 0 and self._rest else line.rstrip()
-        return text == self._behind[at]
-
-    def _may_extend_run(self, line: str) -> bool:
-        for at in {0, self._run}:
-            if at < len(self._behind):
-                text = line.lstrip() if at == 0 and self._rest else line
-                if self._behind[at].startswith(text.rstrip()):
-                    return True
-        return False
+    def _may_be_loose(self, line: str) -> bool:
+        """Tell whether a run may begin with another indentation: only outside of inner blocks."""
+        return indent(line) == self._base and not self._inside
 
     def _outside(self, line: str) -> bool:
-        """Tell by its indent whether the line is outside the block that the cursor is in."""
-        indent = _indent(line)
-        if indent < self._base:
+        """Tell by its indent whether the line is outside what the cursor is in."""
+        depth = indent(line)
+        if depth != self._base:
+            return depth < self._base and not self._open
+        if self._statement and self._last and not self._inside and not goes_on(self._last, line):
             return True
-        return indent == self._base and self._deeper and self._after_blank
-
-    def _note(self, line: str) -> None:
-        """Remember a line that was shown; end behind the one that closes a third turn."""
-        if line.strip():
-            self._deeper = self._deeper or (bool(self._shown_lines) and _indent(line) > self._base)
-            self._after_blank = False
-        self._shown_lines.append(line.rstrip())
-        del self._shown_lines[: -LOOP_LINES * LOOP_TIMES]
-        self.done = self.done or _cycles(self._shown_lines)
-
-    def _loops_inside(self) -> bool:
-        if len(self._line) % LOOP_STEP:
-            return False
-        tail = self._line[-4 * LOOP_STEP :]
-        return _cycles_inside(tail) and _WORD.search(tail) is not None
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
-def _cycles(lines: list[str]) -> bool:
-    """Tell whether the last lines are one group three times over."""
-    for period in range(1, LOOP_LINES + 1):
-        turns = lines[-period * LOOP_TIMES :]
-        if len(turns) < period * LOOP_TIMES:
-            return False
-        if turns[:period] * LOOP_TIMES == turns and _WORD.search("".join(turns[:period])):
-            return True
-    return False
-
-
-def _cycles_inside(tail: str) -> bool:
-    """Tell whether the end of a line is one cycle of characters five times over."""
-    # Whatever cycles, its last characters come again in each turn: one count spares most searches.
-    if tail.count(tail[-INNER_LOOP_SIZES.start :]) < INNER_LOOP_TIMES:
-        return False
-    return any(
-        tail[-size * (INNER_LOOP_TIMES - 1) :] == tail[-size * INNER_LOOP_TIMES : -size]
-        for size in INNER_LOOP_SIZES
-    )
-
-
-def _closes_too_much(text: str) -> bool:
-    """Tell whether more brackets close than open, so that the last belong to somebody else."""
-    depth = 0
-    for character in text:
-        depth += (character in "([{") - (character in ")]}")
-        if depth < 0:
-            return True
-    return False
+        return self._deeper and self._after_blank

@@ -1,0 +1,1 @@
+"""What tells where a completion ends: brackets, loops, the code behind, the cursor, sentinels."""
