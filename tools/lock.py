@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = {
-    # The other HTTP client is for those who meet a fault of ours: it would be a tenth of the install.
+    # The other HTTP client is for those who meet a fault of ours; few need its nine packages.
     "serve": ["--extra", "bedrock", "--extra", "postgres", "--extra", "syntax"],
     "dev": ["--all-extras", "--group", "test", "--group", "check", "--group", "docs"],
 }

@@ -14,8 +14,8 @@ from tests.faults.gitlab import EDITOR, QUESTIONS, Came, ask
 from tests.faults.test_faults import CASES, WHOLE, spoil
 from tests.server.serving import DEVELOPER, Served, configuration, serving
 
-CALM = EDITOR + "[settings]\ncompletion_superseding = false\n"
-"""All ask for the same file at once, and none of them is to take another's place."""
+CALM = EDITOR + "[settings]\ncompletion_superseding = false\ncompletion_memory = false\n"
+"""All ask for the same file at once; none is to take another's place, or to share its answer."""
 
 
 async def asked(served: Served) -> list[Came]:
