@@ -14,7 +14,7 @@ from tests.fakes.faults import FaultProxy
 from tests.fakes.openai import FakeOpenAI
 from tests.server.serving import Reply, Served
 
-HOLE: dict[str, Any] = {"prompt": "def area(width, height):\n    return ", "suffix": "\n"}
+HOLE: dict[str, Any] = {"prompt": "def area(width, height):\n    return", "suffix": "\n"}
 SAID: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
 FEATURES = ("completion", "generation", "chat")
 QUESTIONS: tuple[tuple[str, dict[str, Any]], ...] = tuple(

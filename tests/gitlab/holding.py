@@ -41,7 +41,7 @@ def _body(expected: Expected, body: bytes) -> list[str]:
         found.extend(_invalid(_refusal(expected.error), json.loads(body), "The body"))
     if expected.lines is not UNSET:
         lines = [json.loads(line) for line in body.splitlines()]
-        if lines != expected.lines or not body.endswith(b"\n"):
+        if _joined(lines) != _joined(expected.lines) or not body.endswith(b"\n"):
             found.append(f"The lines are {lines!r}, not {expected.lines!r}, each with its end.")
     if expected.events is not UNSET:
         found.extend(_events(expected.events, body))
@@ -66,17 +66,50 @@ def _refusal(refused: Refused) -> dict[str, Any]:
     }
 
 
+def _joined(lines: list[Any]) -> list[Any]:
+    """Join pieces of text that follow each other: those that come in one read are one."""
+    found: list[Any] = []
+    for line in lines:
+        match found[-1:], line:
+            case (
+                [{"type": "final_answer_delta", "data": {"text": before, "finish_reason": None}}],
+                {"type": "final_answer_delta", "data": {"text": text, "finish_reason": None}},
+            ):
+                data = {"text": before + text, "finish_reason": None}
+                found[-1] = {"type": "final_answer_delta", "data": data}
+            case _:
+                found.append(line)
+    return found
+
+
+def _chunked(events: list[Event]) -> list[Event]:
+    """Join chunks of the same choice that follow each other, likewise."""
+    found: list[Event] = []
+    for event in events:
+        match [*found[-1:], event]:
+            case [
+                Event("content_chunk", {"choices": [{"delta": {"content": said}, "index": index}]}),
+                Event("content_chunk", {"choices": [{"delta": {"content": text}, "index": same}]}),
+            ] if index == same:
+                choice = {"delta": {"content": said + text}, "index": index}
+                found[-1] = Event("content_chunk", {"choices": [choice]})
+            case _:
+                found.append(event)
+    return found
+
+
 def _events(expected: list[Event], body: bytes) -> list[str]:
-    events = frames(body)
-    names = [name for name, _ in events]
+    expected = _chunked(expected)
+    events = _chunked([Event(name, data) for name, data in frames(body)])
+    names = [each.event for each in events]
     if names != [each.event for each in expected]:
         return [f"The events are {names}, not {[each.event for each in expected]}."]
     found: list[str] = []
-    for wanted, (name, data) in zip(expected, events, strict=True):
-        if wanted.data is not UNSET and data != wanted.data:
-            found.append(f"The data of {name} is {data!r}, not {wanted.data!r}.")
+    for wanted, came in zip(expected, events, strict=True):
+        if wanted.data is not UNSET and came.data != wanted.data:
+            found.append(f"The data of {came.event} is {came.data!r}, not {wanted.data!r}.")
         if wanted.schema is not UNSET:
-            found.extend(_invalid(wanted.schema, data, f"The data of {name}"))
+            found.extend(_invalid(wanted.schema, came.data, f"The data of {came.event}"))
     return found
 
 

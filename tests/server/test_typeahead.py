@@ -356,9 +356,9 @@ async def test_a_stream_that_breaks_off_fails_for_all_who_read_it(tmp_path: Path
 
 
 async def test_what_time_has_cut_is_not_remembered(tmp_path: Path) -> None:
-    tokens = ["foo()\n", "bar()\n", "baz()\n"]
+    tokens = ["    foo()\n", "    bar()\n", "    baz()\n"]
     async with served(tmp_path, tokens=tokens, gate="open", gate_after=2) as here:
-        content = {"model": "completion", "prompt": "x = ", "path": "a.py"}
+        content = {"model": "completion", "prompt": "def run():\n", "path": "a.py"}
         headers = {"X-Inhouse-Total-Timeout": "0.5"}
         for asked in (1, 2):
             reply = await here.ask("POST", "/v1/completions", headers=headers, content=content)

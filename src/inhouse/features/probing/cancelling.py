@@ -134,7 +134,7 @@ class _Leaving:
         seen = 0
         async with contextlib.aclosing(self._stream(params)) as stream:
             async for delta in stream:
-                seen += bool(delta.text or delta.reasoning)
+                seen += delta.pieces if delta.text or delta.reasoning else 0
                 if delta.finish_reason is not None:
                     return False
                 if seen >= deltas:
