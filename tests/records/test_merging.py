@@ -48,8 +48,8 @@ def counted(taken: bytes) -> set[str]:
 def test_counters_and_histograms_add_up(made: list[tuple[int, Trace]]) -> None:
     workers, one = [Metrics(version="1") for _ in range(WORKERS)], Metrics(version="1")
     for worker, each in made:
-        workers[worker].observe(each)
-        one.observe(each)
+        workers[worker].observe([each])
+    one.observe([each for _, each in made])
     joined = counted(merging.merged(each.snapshot() for each in workers))
     alone = counted(one.snapshot())
     assert joined ^ alone == {"inhouse_workers 3.0", "inhouse_workers 1.0"}
@@ -71,7 +71,7 @@ def test_gauges_add_up_but_those_that_say_whether() -> None:
 
 def test_of_who_is_gone_only_what_it_counted_lasts() -> None:
     metrics = Metrics(version="1")
-    metrics.observe(structs.replace(trace("one", Outcome.OK, 5), prompt_tokens=7))
+    metrics.observe([structs.replace(trace("one", Outcome.OK, 5), prompt_tokens=7)])
     said = counted(merging.lasting(metrics.snapshot()))
     assert 'inhouse_tokens_total{deployment="one",kind="prompt"} 7.0' in said
     assert not any(line.startswith(("inhouse_workers", "inhouse_build")) for line in said)

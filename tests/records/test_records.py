@@ -129,6 +129,18 @@ async def test_the_outcome_tells_how_it_ended(
     assert row.request_id == row.id
 
 
+def test_ids_differ_and_begin_with_the_time() -> None:
+    kept: list[Trace] = []
+    for _ in range(100):
+        with Recording(request_id="", endpoint="chat", done=kept.append):
+            pass
+    assert [int(each.id[:12], 16) for each in kept] == [
+        int(each.started_at * 1000) for each in kept
+    ]
+    assert len({each.id for each in kept}) == len(kept)
+    assert {len(each.id) for each in kept} == {32}
+
+
 async def test_a_translated_error_keeps_its_status() -> None:
     desk = Desk()
     with desk.records.recording(request_id="r", endpoint="chat") as recording:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from inhouse.core.trace import Trace
@@ -24,10 +26,16 @@ from inhouse.records import merging
 
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12, 30, 60, 120)
 """Seconds: from an index's answer to a long chat."""
+_LIMITS_MS = tuple(limit * 1000 for limit in LATENCY_BUCKETS)
+_LIMITS = (*(str(float(limit)) for limit in LATENCY_BUCKETS), "+Inf")
 
 
 REQUESTED = "(requested)"
 """Stands for all deployments that requests themselves name, of which there are ever new ones."""
+
+
+# The hash of an enum's member is computed in Python, that of its text kept.
+_plain = str.__str__
 
 
 class Load(Struct, frozen=True):
@@ -55,6 +63,39 @@ class _Deployments(Collector):
             waiting.add_metric([name], sum(each.waiting for each in loads))
             resting.add_metric([name], any(each.resting for each in loads))
         yield from (running, waiting, resting)
+
+
+class _Durations(Struct):
+    """How many durations fell in each bucket, and in none at last."""
+
+    since: float = field(default_factory=time.time)
+    total_ms: float = 0.0
+    counts: list[int] = field(default_factory=lambda: [0] * len(_LIMITS))
+
+
+class _Histogram(Collector):
+    """Durations by labels; the library's own takes them one by one, each under two locks."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
+        self._name, self._text, self._labels = name, text, labels
+        self._known: dict[tuple[str, ...], _Durations] = {}
+
+    def observe(self, labels: tuple[str, ...], durations_ms: Sequence[float]) -> None:
+        """Count durations, each in the first bucket that it fits in; for one thread at a time."""
+        known = self._known.setdefault(labels, _Durations())
+        for duration in durations_ms:
+            known.counts[bisect_left(_LIMITS_MS, duration)] += 1
+        known.total_ms += sum(durations_ms)
+
+    def collect(self) -> Iterator[Metric]:
+        """Read them now."""
+        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
+        for labels, known in tuple(self._known.items()):
+            buckets = list(zip(_LIMITS, accumulate(known.counts), strict=True))
+            family.add_metric(labels, buckets, known.total_ms / 1000)
+            named = dict(zip(self._labels, labels, strict=True))
+            family.add_sample(f"{self._name}_created", named, known.since)
+        yield family
 
 
 def _label(deployment: str) -> str:
@@ -98,24 +139,18 @@ class Metrics:
                 registry=registry,
             ).labels
         )
-        self._seconds = cache(
-            Histogram(
-                "inhouse_request_seconds",
-                "Seconds from the request's arrival to the end of its answer.",
-                ["feature"],
-                buckets=LATENCY_BUCKETS,
-                registry=registry,
-            ).labels
+        self._seconds = _Histogram(
+            "inhouse_request_seconds",
+            "Seconds from the request's arrival to the end of its answer.",
+            ["feature"],
         )
-        self._first = cache(
-            Histogram(
-                "inhouse_first_delta_seconds",
-                "Seconds from the request's arrival to the upstream's first delta.",
-                ["feature", "deployment"],
-                buckets=LATENCY_BUCKETS,
-                registry=registry,
-            ).labels
+        registry.register(self._seconds)
+        self._first = _Histogram(
+            "inhouse_first_delta_seconds",
+            "Seconds from the request's arrival to the upstream's first delta.",
+            ["feature", "deployment"],
         )
+        registry.register(self._first)
         self._tokens = cache(
             Counter(
                 "inhouse_tokens",
@@ -168,28 +203,52 @@ class Metrics:
         """Add gauges that tell how each deployment stands when somebody looks."""
         self._registry.register(_Deployments(read))
 
-    def observe(self, trace: Trace) -> None:
-        """Count one ended request."""
+    def observe(self, traces: Iterable[Trace]) -> None:
+        """Count ended requests; those that are alike, at once."""
+        groups: dict[tuple[Any, ...], list[Trace]] = {}
+        for trace in traces:
+            alike = (
+                trace.endpoint,
+                trace.feature,
+                trace.deployments,
+                trace.failures,
+                _plain(trace.outcome),
+                trace.status,
+                trace.error,
+            )
+            group = groups.get(alike)
+            if group is None:
+                groups[alike] = [trace]
+            else:
+                group.append(trace)
+        for group in groups.values():
+            self._observe(group)
+
+    def _observe(self, alike: list[Trace]) -> None:
+        trace, number = alike[0], len(alike)
         tried = tuple(map(_label, trace.deployments))
         answered = tried[-1] if tried else ""
         self._requests(
             trace.endpoint, trace.feature, answered, trace.outcome.value, str(trace.status)
-        ).inc()
-        self._seconds(trace.feature).observe(trace.duration_ms / 1000)
-        if trace.first_delta_ms is not None:
-            self._first(trace.feature, answered).observe(trace.first_delta_ms / 1000)
-        if trace.prompt_tokens or trace.completion_tokens:
-            self._tokens(answered, "prompt").inc(trace.prompt_tokens)
-            self._tokens(answered, "completion").inc(trace.completion_tokens)
+        ).inc(number)
+        self._seconds.observe((trace.feature,), [each.duration_ms for each in alike])
+        first = [each.first_delta_ms for each in alike if each.first_delta_ms is not None]
+        if first:
+            self._first.observe((trace.feature, answered), first)
+        prompt = sum([each.prompt_tokens for each in alike])
+        completion = sum([each.completion_tokens for each in alike])
+        if prompt or completion:
+            self._tokens(answered, "prompt").inc(prompt)
+            self._tokens(answered, "completion").inc(completion)
         if trace.error:
-            self._errors(trace.error).inc()
+            self._errors(trace.error).inc(number)
         for given_up, following in pairwise(tried):
             # One that is asked once more, with less text say, has not been given up.
             if given_up != following:
-                self._fallbacks(given_up).inc()
+                self._fallbacks(given_up).inc(number)
         for deployment, failure in zip(tried, trace.failures, strict=False):
             if failure:
-                self._failures(deployment, failure).inc()
+                self._failures(deployment, failure).inc(number)
 
     def suggestion(self, event: str, deployment: str) -> None:
         """Count what became of a suggestion."""

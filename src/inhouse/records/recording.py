@@ -65,8 +65,10 @@ class Recording:
         self._prompt_estimate = 0
         self._remembered = ""
         self._told = False
-        # Ids must differ, not be secret, and the operating system's randomness costs a call.
-        self.id = f"{random.getrandbits(128):032x}"
+        # Ids must differ, not be secret, and the operating system's randomness costs a call. They
+        # begin with the time, so that a row's place in the store's index is beside the last one's:
+        # among random ids each row would have a page of its own to be written.
+        self.id = f"{int(self._started_at * 1000) << 80 | random.getrandbits(80):032x}"
         self.request_id = request_id or self.id
         self.endpoint = endpoint
         self.caller = ""
@@ -192,11 +194,15 @@ class Recording:
         at: TracebackType | None,
     ) -> None:
         """Close the trace and hand it on; exceptions pass."""
+        if error is not None:
+            self._left_by(error)
+        self._done(self._trace())
+
+    def _left_by(self, error: BaseException) -> None:
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             self.status, self._outcome, self._error = CLIENT_CLOSED_REQUEST, Outcome.CANCELLED, ""
-        elif error is not None:
+        else:
             self.fail(error, 500)
-        self._done(self._trace())
 
     def _trace(self) -> Trace:
         ended, started, first = time.perf_counter(), self._started_clock, self.first_delta
@@ -213,8 +219,8 @@ class Recording:
             feature=self.feature,
             outcome=self._outcome,
             status=self.status,
-            duration_ms=round((ended - started) * 1000, 3),
-            first_delta_ms=None if first is None else round((first - started) * 1000, 3),
+            duration_ms=_milliseconds(ended - started),
+            first_delta_ms=None if first is None else _milliseconds(first - started),
             deployments=self.deployments,
             failures=self.failures,
             family=self.family,
@@ -226,6 +232,11 @@ class Recording:
             error=self._error,
             warnings=self.warnings,
         )
+
+
+def _milliseconds(seconds: float) -> float:
+    """Return them to the microsecond; `round` takes four times as long."""
+    return int(seconds * 1_000_000) / 1000
 
 
 def error_word(error: BaseException) -> str:

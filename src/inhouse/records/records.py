@@ -112,8 +112,7 @@ class Records:
     def _tell(self, batch: list[Trace]) -> None:
         """Count and log; whatever fails at that must not keep the rows from the store."""
         try:
-            for trace in batch:
-                self.metrics.observe(trace)
+            self.metrics.observe(batch)
             self.log.requests(batch)
         except Exception as error:  # noqa: BLE001, whatever it is, it is not the request's fault
             self.log.defect("requests not counted", error)
