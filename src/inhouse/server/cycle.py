@@ -153,7 +153,7 @@ class Cycle:
 
     async def receive(self) -> Message:
         """Return what came of the body, or, behind its end, that the caller is gone."""
-        if self._expects and self.more_body and not self._pieces:
+        if self._unasked() and not self.gone:
             self._line.write(CONTINUE)
         self._expects = False
         while not (self._pieces or self.gone or self.complete) and (self.more_body or self._told):
@@ -213,7 +213,13 @@ class Cycle:
         if self._awaited is not None and not self._awaited.done():
             self._awaited.set_result(None)
 
+    def _unasked(self) -> bool:
+        """Tell whether the caller still waits to be asked for its body."""
+        return self._expects and self.more_body and not self._pieces
+
     def _begun(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        if self._unasked():
+            self.keep_alive = False  # nobody knows whether its body comes, or another request
         lines = [b": ".join(header) for header in headers]
         lines.append(self._line.clock.header())
         if not self.keep_alive:

@@ -23,14 +23,46 @@ MAX_AHEAD = 16
 """Requests that are read while earlier ones of the same connection wait for their answers."""
 MAX_BUFFERED = 65_536
 """Bytes of a body that are read while nobody takes them."""
+STRIDE = 16_384
+"""Bytes that are parsed before we look whether requests came faster than they are answered."""
+MAX_BARREN = 65_536
+"""Bytes of chunk extensions or trailers with nothing of a body among them."""
 PATIENCE = 60.0
 """Seconds in which a request must be here whole, and a reader that has stopped must read on."""
 KEEP_ALIVE = 75.0
 """Seconds that an idle connection stays open: longer than proxies in front keep theirs."""
-UPGRADE = b"\r\nUpgrade: h2c\r\n"
-"""The offer of HTTP/2 that Java's client and curl make with their first request."""
+LINGER = 5.0
+"""Seconds that who still sends has to read our last words: a reset would take them away."""
 
+_VERSIONS = frozenset({"1.0", "1.1"})
+_TELLING = frozenset({b"host", b"expect", b"transfer-encoding"})
+"""Headers that tell how to read or answer a request, whatever it asks."""
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
+
+
+class _Unacceptable(Exception):  # noqa: N818, it stops the parser, which knows it by no name
+    """A request that can be parsed, and is refused for what stands in its head."""
+
+    def __init__(self, status: int, code: str, why: str) -> None:
+        super().__init__(status, code, why)
+        self.told = status, code, why
+
+
+_MALFORMED = _Unacceptable(400, "malformed", "This is not a request as HTTP/1.1 has it.")
+_TOO_LARGE = _Unacceptable(
+    431,
+    "head_too_large",
+    f"The head of this request has more than {MAX_HEAD_BYTES:,} bytes or {MAX_HEADERS} headers.",
+)
+_BARREN = _Unacceptable(
+    400, "malformed", f"More than {MAX_BARREN:,} bytes came with nothing of the body among them."
+)
+_HOST = _Unacceptable(400, "malformed", "A request has one header Host, neither none nor several.")
+_VERSION = _Unacceptable(505, "wrong_version", "This server speaks HTTP/1.1, and 1.0.")
+_CODING = _Unacceptable(
+    501, "unknown_coding", "Of transfer codings, this server knows 'chunked' alone."
+)
 
 
 class Service:
@@ -74,9 +106,9 @@ class Connection(asyncio.Protocol):
         self._service = service
         self._loop = asyncio.get_running_loop()
         self._transport = cast("asyncio.Transport", None)
-        self._parser: Any = httptools.HttpRequestParser(self)
-        # What follows a request that asks us to close is to be ignored, not refused.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser: Any = self._new_parser()
+        self._held: memoryview | bytes = b""
+        """What has come and is not parsed yet, since earlier requests wait for their answers."""
         self._parts: list[bytes] = []
         self._drained: asyncio.Future[None] | None = None
         self._unread = 0
@@ -88,17 +120,26 @@ class Connection(asyncio.Protocol):
         self._ahead: deque[tuple[Cycle, Scope]] = deque()
         self._refusal = b""
         """What answers all that comes behind the requests that are still to be answered."""
+        self._deaf = False
+        """Whether what comes in is of no interest any more."""
+        self._left_at = 0.0
         self._in_head = False
         self._in_body = False
+        self._declining = False
+        """Whether a parser that has been offered another protocol is to be replaced."""
+        self._fruitful = False
+        self._barren = 0
+        """Bytes received since the last of the body."""
         self._head_bytes = 0
-        """Received since the read that began the head: never less than the head itself."""
-        self._head_too_large = False
+        """Received of the head; of one behind another request, only from its second stride on."""
         self._awaited_since: float | None = None
         """Since when a request is coming in; None where none is."""
         self._idle_since = 0.0
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._hosts = 0
         self._expects = False
+        self._wrong: _Unacceptable | None = None
 
     # What the event loop tells.
 
@@ -114,10 +155,7 @@ class Connection(asyncio.Protocol):
         if self.ended is not None:
             self.ended()
         self._parser = None
-        self._ahead.clear()
-        if self._answering is not None:
-            self._answering.hang_up()
-        self._answering = self._reading = None
+        self._forget()
         self.resume_writing()
         self._service.left()
 
@@ -132,25 +170,12 @@ class Connection(asyncio.Protocol):
             self._drained.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, then refuse a head that has taken too much and still goes on."""
-        if self._refusal or self._parser is None:
-            return
-        if not self._in_body and UPGRADE in data:
-            # We may ignore the offer, but the parser would leave the request's body unread.
-            data = data.replace(UPGRADE, b"\r\n", 1)
-        self._head_bytes = len(data) + (self._head_bytes if self._in_head else 0)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Answered as if nothing had been offered; what follows may be of another protocol.
-            if self._reading is not None:
-                self._reading.keep_alive = False
-        except httptools.HttpParserError:
-            self._refuse_head()
+        """Parse, but no faster than is answered."""
+        if len(data) <= STRIDE:
+            self._parse(data)
         else:
-            if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
-                self._head_too_large = True
-                self._refuse_head()
+            self._held = memoryview(data)
+            self._parse_held()
 
     # What the parser tells; an exception makes it stop.
 
@@ -158,7 +183,9 @@ class Connection(asyncio.Protocol):
         """Begin to count."""
         self._url = b""
         self._headers = []
+        self._hosts = 0
         self._expects = False
+        self._wrong = None
         self._in_head = True
         if self._awaited_since is None:
             self._awaited_since = self._loop.time()
@@ -169,24 +196,41 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header; how many there are is limited by their bytes until all are here."""
+        if not self._in_head:
+            return  # a trailer: proxies in front look at headers alone, so it must count for none
         name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self._expects = True
+        if name in _TELLING:
+            if name == b"host":
+                self._hosts += 1
+            elif name == b"expect":
+                self._expects = value.lower() == b"100-continue"
+            elif value.strip().lower() != b"chunked":
+                self._wrong = _CODING
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Let the application begin; refuse a large head that came at once."""
         self._in_head = False
-        if len(self._headers) > MAX_HEADERS or self._too_large():
-            self._head_too_large = True
-            raise ValueError
         self._in_body = True
-        scope = self._scope()
-        cycle = Cycle(
-            self, method=scope["method"], version=scope["http_version"], expects=self._expects
-        )
+        self._barren = 0
+        if self._declining:
+            return
+        version = self._parser.get_http_version()
+        if len(self._headers) > MAX_HEADERS or self._too_large():
+            self._wrong = _TOO_LARGE
+        elif version not in _VERSIONS:
+            self._wrong = _VERSION
+        elif self._hosts != 1 and (self._hosts or version == "1.1"):
+            self._wrong = _HOST
+        if self._wrong is not None:
+            self._in_body = False
+            raise self._wrong
+        scope = self._scope(version)
+        expects = self._expects and version == "1.1"
+        cycle = Cycle(self, method=scope["method"], version=version, expects=expects)
         if not self._parser.should_keep_alive():
             cycle.keep_alive = False
+        self._declining = self._parser.should_upgrade()
         self._reading = cycle
         if self._answering is None:
             self._start(cycle, scope)
@@ -196,6 +240,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Hand on a piece of the body, unless its request is answered already."""
+        self._fruitful = True
         cycle = self._reading
         if cycle is not None and not cycle.complete:
             cycle.feed(body)
@@ -204,7 +249,10 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Expect the next head."""
+        if self._declining and self._parser.should_upgrade():
+            return  # its body is still to come
         self._in_body = False
+        self._head_bytes = 0
         self._awaited_since = None
         if self._reading is not None:
             self._reading.feed_end()
@@ -237,13 +285,13 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
         self._answering = None
         if not cycle.keep_alive:
-            self._transport.close()
+            self._leave(heard=self._reading is cycle and not cycle.more_body)
             return
-        if self._ahead:
+        if self._ahead and not (self._refusal and self._ahead[0][0].more_body):
             self._start(*self._ahead.popleft())
         elif self._refusal:
             self._transport.write(self._refusal)
-            self._transport.close()
+            self._leave(heard=False)
             return
         else:
             self._idle_since = self._loop.time()
@@ -266,6 +314,19 @@ class Connection(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """Close what has kept us waiting for too long by the loop time `now`."""
+        if self._left_at:
+            if now - self._left_at > LINGER and not self._transport.get_write_buffer_size():
+                self._transport.abort()
+                return
+        else:
+            self._urge(now)
+        unread = self._transport.get_write_buffer_size() if self.writing_paused else 0
+        if unread != self._unread:
+            self._unread, self._unread_since = unread, now
+        elif unread and now - self._unread_since > PATIENCE:
+            self._transport.abort()
+
+    def _urge(self, now: float) -> None:
         since = self._awaited_since
         if since is not None:
             if now - since > PATIENCE and (self._answering is None or self._answering.more_body):
@@ -273,11 +334,6 @@ class Connection(asyncio.Protocol):
                 self._refuse(408, "too_slow", why)
         elif self._answering is None and now - self._idle_since > KEEP_ALIVE:
             self._transport.close()
-        unread = self._transport.get_write_buffer_size() if self.writing_paused else 0
-        if unread != self._unread:
-            self._unread, self._unread_since = unread, now
-        elif unread and now - self._unread_since > PATIENCE:
-            self._transport.abort()
 
     def stop(self) -> None:
         """Close as soon as nothing is being answered."""
@@ -286,21 +342,68 @@ class Connection(asyncio.Protocol):
         else:
             self._answering.keep_alive = False
 
+    def abort(self) -> None:
+        """Close at once, whatever is left to say."""
+        self._transport.abort()
+
+    def _new_parser(self) -> Any:
+        parser: Any = httptools.HttpRequestParser(self)
+        # What follows a request that asks us to close is to be ignored, not refused.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        """Parse, then refuse a head or a framing that has taken too much and still goes on."""
+        if self._deaf or self._parser is None:
+            return
+        self._head_bytes = len(data) + (self._head_bytes if self._in_head else 0)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(*(self._wrong or _MALFORMED).told)
+        else:
+            if self._in_body:
+                self._barren = 0 if self._fruitful else self._barren + len(data)
+                self._fruitful = False
+                if self._barren > MAX_BARREN:
+                    self._refuse(*_BARREN.told)
+            elif self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(*_TOO_LARGE.told)
+
+    def _parse_held(self) -> None:
+        while self._held and not self._is_full():
+            data, self._held = self._held[:STRIDE], self._held[STRIDE:]
+            self._parse(data)
+
+    def _decline(self, rest: bytes | memoryview) -> None:
+        """Read on in HTTP/1.1 where another protocol was offered.
+
+        The parser would leave what follows to that one, the request's own body included, so that
+        another parser takes over: it is told where the body ends, and nothing else.
+        """
+        framing = [b"%b: %b\r\n" % each for each in self._headers if each[0] in _FRAMING]
+        self._parser = self._new_parser()
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
+        self._declining = False
+        self._parse(rest)
+
     def _start(self, cycle: Cycle, scope: Scope) -> None:
         self._answering = cycle
         service = self._service
         service.tasks.add(cycle.start(service.application, scope, self._loop))
 
-    def _scope(self) -> Scope:
+    def _scope(self, version: str) -> Scope:
         path, _, query = self._url.partition(b"?")
         if not path.startswith(b"/") or b"#" in self._url:
             parsed = httptools.parse_url(self._url)
-            path, query = parsed.path or b"", parsed.query or b""
+            path, query = parsed.path or b"/", parsed.query or b""
         decoded = path.decode("ascii")
         return {
             "type": "http",
             "asgi": _ASGI,
-            "http_version": self._parser.get_http_version(),
+            "http_version": version,
             "method": self._parser.get_method().decode("ascii"),
             "scheme": "http",
             "path": unquote(decoded) if "%" in decoded else decoded,
@@ -320,36 +423,33 @@ class Connection(asyncio.Protocol):
         parts = self._parts
         if parts:
             # Whoever hangs up in this very turn is gone now, which uvloop takes for a mistake.
-            if not self._transport.is_closing():
+            if not (self._left_at or self._transport.is_closing()):
                 self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
             parts.clear()
 
+    def _is_full(self) -> bool:
+        if len(self._ahead) >= MAX_AHEAD:
+            return True
+        reading = self._reading
+        return reading is not None and not reading.complete and reading.buffered > MAX_BUFFERED
+
     def _regulate(self) -> None:
         """Read no further ahead than what can be answered soon."""
-        reading = self._reading
-        full = len(self._ahead) >= MAX_AHEAD or (
-            reading is not None and reading.buffered > MAX_BUFFERED
-        )
+        full = self._is_full()
         if full and not self.reading_paused:
+            self.reading_paused = True
             self._transport.pause_reading()
         elif not full and self.reading_paused:
-            self._transport.resume_reading()
-        self.reading_paused = full
-
-    def _refuse_head(self) -> None:
-        if self._head_too_large:
-            why = (
-                f"The head of this request has more than {MAX_HEAD_BYTES:,} bytes"
-                f" or {MAX_HEADERS} headers."
-            )
-            self._refuse(431, "head_too_large", why)
-        else:
-            self._refuse(400, "malformed", "This is not a request as HTTP/1.1 has it.")
+            self.reading_paused = False
+            self._parse_held()
+            if not (self.reading_paused or self._transport.is_closing()):
+                self._transport.resume_reading()
 
     def _refuse(self, status: int, code: str, why: str) -> None:
         """Say what is wrong and close, behind the answers to what was right."""
         about = {"message": why, "type": "invalid_request_error", "param": None, "code": code}
         body = msgspec.json.encode({"error": about})
+        self._deaf = True
         self._refusal = (
             b"%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
             % (STATUS_LINES[status], len(body), body)
@@ -359,5 +459,25 @@ class Connection(asyncio.Protocol):
         begun = self._in_body and self._reading is not None and self._reading.started
         if not begun:
             self._parts.append(self._refusal)
+        self._leave(heard=False)
+
+    def _leave(self, *, heard: bool) -> None:
+        """Close; who may not have been `heard` out is listened to until it has read why."""
         self._flush()
-        self._transport.close()
+        self._deaf = True
+        self._forget()
+        if heard or self._transport.is_closing():
+            self._transport.close()
+            return
+        self._left_at = self._loop.time()
+        self._transport.write_eof()
+        if self.reading_paused:
+            self.reading_paused = False
+            self._transport.resume_reading()
+
+    def _forget(self) -> None:
+        self._held = b""
+        self._ahead.clear()
+        if self._answering is not None:
+            self._answering.hang_up()
+        self._answering = self._reading = None

@@ -67,6 +67,8 @@ async def _stop(service: Service, patience: float, hurry: asyncio.Event) -> None
         for task in running:
             task.cancel()
         await asyncio.wait(running, timeout=LAST_WORDS)
+    for connection in list(service.connections):
+        connection.abort()
 
 
 async def _either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:
