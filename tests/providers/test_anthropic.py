@@ -560,8 +560,12 @@ async def test_takes_a_whole_answer(bench: Bench) -> None:
     async with FakeAnthropic() as server:
         server.faults.append(lambda exchange: reply(exchange, whole))
         assert await bench.ask(bench.deployment(server.url)) == [
-            Delta(text="hi", finish_reason="stop", pieces=2),
-            Delta(usage=Usage(prompt_tokens=2, completion_tokens=1)),
+            Delta(
+                text="hi",
+                finish_reason="stop",
+                usage=Usage(prompt_tokens=2, completion_tokens=1),
+                pieces=2,
+            ),
         ]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from inhouse.core.catalog import Deployment
 from inhouse.core.delta import Delta, merged
 from inhouse.errors import UpstreamError
@@ -89,6 +91,7 @@ class _Intake:
         self._read = watching(answer.ours, answer.read)
         self._decoder = Decoder()
         self._failure: UpstreamError | None = None
+        self._told = False
         self.whole = False
         """Whether all of it comes at once, and is a stream of a single event."""
         self.wants = True
@@ -117,6 +120,10 @@ class _Intake:
             self._failure = endless(self._answer.upstream)
         if self._failure is not None and not found:
             raise self._failure
+        if self.whole and found and self._failure is None:
+            # With its usage it is one delta, and passes everything behind us but once.
+            last, self._told = self._answer.reading.finish(), True
+            found[-1] = replace(found[-1], usage=last and last.usage)
         over = self.whole or not data or self._answer.reading.done or self.cut
         self.wants = self._failure is None and not over
         return found if len(found) < 2 else merged(found)
@@ -127,7 +134,7 @@ class _Intake:
             raise self._failure
         if not self._answer.reading.finished:
             raise broken_off(self._answer.upstream)
-        return self._answer.reading.finish()
+        return None if self._told else self._answer.reading.finish()
 
     def _events(self, data: bytes) -> Sequence[bytes]:
         if self.whole:

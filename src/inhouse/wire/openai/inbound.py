@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct
 from inhouse.core.requests import ChatRequest, GenerationRequest, Message, Params
 from inhouse.core.settings import Tokens
 from inhouse.errors import InvalidValueError
-from inhouse.wire.decoding import decode_json
+from inhouse.wire.decoding import UNREADABLE, decode_json
 
 Model = Annotated[str, Meta(min_length=1, max_length=256)]
 Temperature = Annotated[float, Meta(ge=0, le=2)]
@@ -99,8 +99,19 @@ Body = TypeVar("Body", ChatBody, CompletionBody)
 _INTERPRETED = frozenset(ChatBody.__struct_fields__) | frozenset(CompletionBody.__struct_fields__)
 _NOT_HANDED_ON = _INTERPRETED | IGNORED
 
+
+class _PlainChat(ChatBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One that has no field to hand on, nor one to leave out."""
+
+
+class _PlainCompletion(CompletionBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One that has no field to hand on, nor one to leave out."""
+
+
 _chat = msgspec.json.Decoder(ChatBody)
+_plain_chat = msgspec.json.Decoder(_PlainChat)
 _completion = msgspec.json.Decoder(CompletionBody)
+_plain_completion = msgspec.json.Decoder(_PlainCompletion)
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _anything = msgspec.json.Decoder()
 
@@ -113,12 +124,12 @@ def decode_chat(raw: bytes) -> tuple[ChatBody, dict[str, Any]]:
         RequestError: the body is not JSON.
 
     """
-    return _decode(raw, _chat)
+    return _decode(raw, _plain_chat, _chat)
 
 
 def decode_completion(raw: bytes) -> tuple[CompletionBody, dict[str, Any]]:
     """Return the body and the fields to hand on; raises as `decode_chat`."""
-    body, extra = _decode(raw, _completion)
+    body, extra = _decode(raw, _plain_completion, _completion)
     if body.echo:
         raise InvalidValueError(
             "'echo' is not supported: the answer holds new text only.", param="echo"
@@ -200,7 +211,14 @@ def include_usage(body: ChatBody | CompletionBody) -> bool:
     return body.stream_options is not None and body.stream_options.include_usage is True
 
 
-def _decode(raw: bytes, decoder: msgspec.json.Decoder[Body]) -> tuple[Body, dict[str, Any]]:
+def _decode(
+    raw: bytes, plain: msgspec.json.Decoder[Body], decoder: msgspec.json.Decoder[Body]
+) -> tuple[Body, dict[str, Any]]:
+    # Most bodies are read in one pass; of a large one, each costs as much as everything else here.
+    try:
+        return plain.decode(raw), {}
+    except UNREADABLE:
+        pass
     body: Body = decode_json(raw, decoder)
     # A second pass, over names alone: it skips values unread.
     fields: dict[str, Raw] = decode_json(raw, _fields)
