@@ -301,6 +301,8 @@ def test_traces_show_for_whom_they_were_and_what_was_otherwise_than_asked(
         started_at=1.5,
         endpoint="/v1/chat/completions",
         caller="gitlab",
+        team="",
+        user="",
         model="chat",
         feature="chat",
         outcome=Outcome.OK,

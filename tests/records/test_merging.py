@@ -18,6 +18,8 @@ def trace(deployment: str, outcome: Outcome, milliseconds: int) -> Trace:
         started_at=0.0,
         endpoint="/v1/completions",
         caller="ada",
+        team="",
+        user="",
         model="completion",
         feature="completion",
         deployments=(deployment,),

@@ -213,6 +213,7 @@ def test_everything_of_0002_is_there_after_the_upgrade(open_registry: Open) -> N
         endpoint="/v1/chat/completions",
         caller="ci",
         team="payments",
+        user="",
         model="chat",
         feature="chat",
         outcome=Outcome.FAILED,

@@ -18,7 +18,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-class Trace(Struct, frozen=True, kw_only=True):
+class Trace(Struct, frozen=True):
     """One request, as stored and logged.
 
     `started_at` is a Unix time in seconds; durations are milliseconds, None where the phase was
@@ -34,8 +34,8 @@ class Trace(Struct, frozen=True, kw_only=True):
     started_at: float
     endpoint: str
     caller: str
-    team: str = ""
-    user: str = ""
+    team: str
+    user: str
     model: str
     feature: str
     outcome: Outcome

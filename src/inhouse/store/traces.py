@@ -83,7 +83,7 @@ class Traces:
         """Write a batch in one transaction; a trace that is there already stays as it is."""
         if not batch:
             return
-        rows = [_texts(trace) + _numbers(trace) for trace in batch]
+        rows = [_row(trace) for trace in batch]
         with self._database.writing() as connection:
             connection.exec_driver_sql(self._insert, rows)
 
@@ -123,8 +123,8 @@ class Traces:
             return connection.execute(delete(traces).where(traces.c.started_at < oldest)).rowcount
 
 
-def _texts(trace: Trace) -> tuple[str, ...]:
-    """Return the columns `TEXTS`, without what a database cannot hold."""
+def _row(trace: Trace) -> tuple[str | float | None, ...]:
+    """Return the columns `TEXTS` and `NUMBERS`, without what a database cannot hold."""
     texts = (
         trace.id,
         trace.request_id,
@@ -144,14 +144,11 @@ def _texts(trace: Trace) -> tuple[str, ...]:
     )
     # One look at all of them: a row has many, and nearly none is odd.
     together = "".join(texts)
-    if together.isascii() and "\0" not in together:
-        return texts
-    return tuple(map(_storable, texts))
-
-
-def _numbers(trace: Trace) -> tuple[float | None, ...]:
-    """Return the columns `NUMBERS`; upstreams may count beyond what a database does."""
+    if not together.isascii() or "\0" in together:
+        texts = tuple(map(_storable, texts))
+    # Upstreams may count beyond what a database does.
     return (
+        *texts,
         trace.started_at,
         trace.status,
         trace.duration_ms,
@@ -159,7 +156,7 @@ def _numbers(trace: Trace) -> tuple[float | None, ...]:
         trace.stream,
         min(trace.prompt_tokens, LARGEST),
         min(trace.completion_tokens, LARGEST),
-        min(trace.deltas, LARGEST),
+        trace.deltas,
     )
 
 
