@@ -1,7 +1,9 @@
 """`--workers`: several processes that look like one from outside."""
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 import socket
 import time
@@ -12,7 +14,7 @@ import msgspec
 
 from tests.fakes.openai import HOLD, FakeOpenAI
 from tests.server.serving import ADMIN, route, scripted
-from tests.server.several import CHAT, Several, begun, outcomes, several
+from tests.server.several import CHAT, PATIENCE, Several, begun, outcomes, several
 
 TOY = scripted("toy") + route("chat", "toy")
 STREAM = msgspec.json.encode({**CHAT, "stream": True})
@@ -195,3 +197,116 @@ async def test_a_port_that_is_taken_is_named_once(tmp_path: Path) -> None:
         assert await gateway.ended() == 1
     (said,) = gateway.said
     assert f"port {port}" in said
+
+
+MANY = 700
+"""More connections than the links of two workers hold."""
+
+
+async def connected(gateway: Several, count: int) -> list[socket.socket]:
+    """Return connections, made by the kernel whether or not somebody takes them."""
+    port = int(gateway.url.rpartition(":")[2])
+    return [
+        await asyncio.to_thread(socket.create_connection, ("127.0.0.1", port)) for _ in range(count)
+    ]
+
+
+async def answered(connection: socket.socket) -> bool:
+    reader, writer = await asyncio.open_connection(sock=connection)
+    writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    said = b""
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(PATIENCE):
+            said = await reader.read()
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    return said.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def refused(gateway: Several) -> None:
+    """Wait until nobody can connect any more, whether or not workers would answer."""
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                (await connected(gateway, 1))[0].close()
+
+
+def child(pid: int) -> int | None:
+    """Return the first process that a process has started."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return int(found[0]) if found else None
+
+
+async def test_who_comes_while_all_workers_are_dead_is_answered_by_the_next(tmp_path: Path) -> None:
+    async with several(tmp_path, TOY) as gateway:
+        for pid in (await gateway.pids()).values():
+            os.kill(pid, signal.SIGKILL)
+        await gateway.until("worker died", 2)
+        answers = await asyncio.gather(*(gateway.ask() for _ in range(20)))
+        assert {answer.status for answer in answers} == {200}
+
+
+async def test_nobody_is_turned_away_while_all_workers_are_held_up(tmp_path: Path) -> None:
+    async with several(tmp_path, TOY) as gateway:
+        pids = (await gateway.pids()).values()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        connections = await connected(gateway, MANY)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        assert all(await asyncio.gather(*map(answered, connections)))
+
+
+async def test_a_stop_reaches_workers_that_are_held_up(tmp_path: Path) -> None:
+    async with several(tmp_path, TOY) as gateway:
+        pids = (await gateway.pids()).values()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        connections = await connected(gateway, MANY)
+        gateway.process.send_signal(signal.SIGTERM)
+        await refused(gateway)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        assert await gateway.ended() == 0
+        for each in connections:
+            each.close()
+
+
+async def test_a_third_signal_does_not_wait_for_workers_that_hang(tmp_path: Path) -> None:
+    async with several(tmp_path, TOY) as gateway:
+        for pid in (await gateway.pids()).values():
+            os.kill(pid, signal.SIGSTOP)
+        gateway.process.send_signal(signal.SIGTERM)
+        await refused(gateway)
+        gateway.process.send_signal(signal.SIGINT)
+        gateway.process.send_signal(signal.SIGTERM)
+        assert await gateway.ended() == 0
+
+
+async def test_a_stop_before_the_first_worker_has_started_starts_no_other(tmp_path: Path) -> None:
+    gateway = await begun(tmp_path, TOY)
+    async with asyncio.timeout(PATIENCE):
+        while (first := await asyncio.to_thread(child, gateway.process.pid)) is None:
+            pass
+    os.kill(first, signal.SIGSTOP)
+    gateway.process.send_signal(signal.SIGTERM)
+    os.kill(first, signal.SIGCONT)
+    assert await gateway.ended() == 0
+    assert {each["worker"] for each in gateway.log if each["event"] == "worker started"} <= {0}
+
+
+async def test_a_worker_without_room_for_another_file_goes_on(tmp_path: Path) -> None:
+    async with several(tmp_path, TOY) as gateway:
+        pids = await gateway.pids()
+        for pid in pids.values():
+            used = len(await asyncio.to_thread(os.listdir, f"/proc/{pid}/fd"))
+            _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 10, most))
+        for each in await connected(gateway, 100):
+            each.close()
+        async with asyncio.timeout(PATIENCE):
+            while not await answered((await connected(gateway, 1))[0]):
+                pass
+        assert await gateway.pids() == pids
+        assert not [each for each in gateway.log if each["event"] == "worker died"]

@@ -12,8 +12,8 @@ import struct
 from collections.abc import Iterator
 from enum import Enum
 
-_DOWN = struct.Struct("!cI")
-_UP = struct.Struct("!I")
+_DOWN = struct.Struct("!cQ")
+_UP = struct.Struct("!Q")
 READ_BYTES = 65_536
 READY = 0
 """The number that a worker sends when it takes connections; those have larger ones."""
@@ -47,6 +47,12 @@ class Upper:
         with contextlib.suppress(OSError):
             return socket.send_fds(self._socket, [message], fds) == len(message)
         return False
+
+    def stop(self) -> None:
+        """Send a stop, at the latest by the end of what is sent: it comes however full we are."""
+        if not self.send(Kind.STOP):
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
 
     def received(self) -> list[int] | None:
         """Return the numbers that have come, None at the end."""

@@ -17,7 +17,7 @@ from inhouse.errors import ConfigError
 from inhouse.gateway import Gateway
 from inhouse.server import metrics
 from inhouse.server.app import app
-from inhouse.server.serving import served
+from inhouse.server.serving import BACKLOG, served
 
 Result = TypeVar("Result")
 
@@ -107,7 +107,7 @@ def base_url(sock: socket.socket) -> str:
 
 
 def bound(host: str, port: int, section: str) -> socket.socket:
-    """Return a socket bound to the address, not yet listening; raises `ConfigError`."""
+    """Return a socket that listens at the address; raises `ConfigError`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -118,6 +118,7 @@ def bound(host: str, port: int, section: str) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
+        sock.listen(BACKLOG)  # of two that are started at once, both might be bound
     except OSError as error:
         sock.close()
         raise _unusable(host, port, section, error) from error

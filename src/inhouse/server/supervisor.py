@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import selectors
 import signal
 import socket
@@ -26,7 +25,6 @@ from inhouse.gateway import open_log
 from inhouse.server.board import Board
 from inhouse.server.link import READY, Kind, Lower, Upper
 from inhouse.server.listen import Addresses, base_url, bound
-from inhouse.server.serving import BACKLOG
 from inhouse.server.worker import Desk
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -35,9 +33,7 @@ TOGETHER = 4
 AT_ONCE = 64
 """Connections that are accepted before something else is looked at."""
 BREATH = 0.05
-"""Seconds until the next try, where the system has no room for another connection."""
-PATIENCE = 1.0
-"""Seconds that workers get where all have as many connections to take as a link holds."""
+"""Seconds until the next try, where nobody has room for another connection."""
 MANY_DEATHS = 5
 """Deaths of one worker within `RECENT` that end it all: it would only die again."""
 RECENT = 60.0
@@ -87,7 +83,12 @@ class Supervisor:
         self._deaths: dict[int, list[float]] = {place: [] for place in self._places}
         self._numbers = count(READY + 1)
         self._selector = selectors.DefaultSelector()
-        self._begun = self._stopping = False
+        self._begun = False
+        self._unplaced: tuple[Kind, socket.socket, str] | None = None
+        """The connection that no worker could take; others wait where they are."""
+        self._resumed_at: float | None = None
+        """When to accept again; None where we do."""
+        self._asked_to_stop = 0
         self._worn = ""
         self.status = 0
         """That of a worker which could not even start, having said why; else 0."""
@@ -116,6 +117,8 @@ class Supervisor:
                     return desk
                 for key, _ in self._selector.select(self._pause()):
                     key.data()
+                if self._resumed_at is not None and self._resumed_at <= time.monotonic():
+                    self._resume()
         finally:
             signal.set_wakeup_fd(-1)
             self._close()
@@ -163,13 +166,12 @@ class Supervisor:
     def _welcome(self, worker: _Worker) -> None:
         worker.ready = True
         self._log.info("worker started", worker=worker.place, pid=worker.pid)
-        if self._begun:
+        if self._begun or self._asked_to_stop:
             return
         self._begun = True
         for place in self._places[1:]:
             self._start(place)
-        for kind, entrance in self._entrances.items():
-            self._await(entrance, partial(self._accept, kind, entrance))
+        self._resume()
 
     def _bury(self, worker: _Worker) -> None:
         """Note a death, and replace the worker, at once where it is the first for long."""
@@ -179,7 +181,7 @@ class Supervisor:
         self._board.retire(worker.place)
         _, state = os.waitpid(worker.pid, 0)
         code = os.waitstatus_to_exitcode(state)
-        if self._stopping:
+        if self._asked_to_stop:
             return
         if not self._begun and code > 0:
             self.status = code  # and it has said what is wrong
@@ -208,43 +210,63 @@ class Supervisor:
             self._stop()
 
     def _stop(self) -> None:
-        """Let workers end what they do; the second time they are not to wait for it."""
-        kind = Kind.HURRY if self._stopping else Kind.STOP
-        self._stopping = True
-        self._due.clear()
-        for entrance in self._entrances.values():
-            if self._begun:
-                self._selector.unregister(entrance)
-            entrance.close()
-        self._entrances.clear()
+        """Let workers end what they do; the second time not wait for it, then not for them."""
+        self._asked_to_stop += 1
+        if self._asked_to_stop == 1:
+            self._due.clear()
+            self._rest()
+            self._resumed_at = None
+            for entrance in self._entrances.values():
+                entrance.close()
+            self._entrances.clear()
+            if self._unplaced is not None:
+                self._unplaced[1].close()
+                self._unplaced = None
         for worker in self._workers.values():
-            worker.link.send(kind)
+            if self._asked_to_stop == 1:
+                worker.link.stop()
+            elif self._asked_to_stop > 2 or not worker.link.send(Kind.HURRY):
+                os.kill(worker.pid, signal.SIGKILL)
+
+    def _rest(self) -> None:
+        """Accept nobody for a breath."""
+        if self._begun and self._resumed_at is None:
+            for entrance in self._entrances.values():
+                self._selector.unregister(entrance)
+        self._resumed_at = time.monotonic() + BREATH
+
+    def _resume(self) -> None:
+        if self._unplaced is not None and not self._placed(*self._unplaced):
+            self._rest()
+            return
+        self._unplaced = self._resumed_at = None
+        for kind, entrance in self._entrances.items():
+            self._await(entrance, partial(self._accept, kind, entrance))
 
     def _accept(self, kind: Kind, entrance: socket.socket) -> None:
         for _ in range(AT_ONCE):
+            if self._resumed_at is not None:
+                return
             try:
                 connection, (address, *_) = entrance.accept()
             except BlockingIOError:
                 return
             except OSError:
-                time.sleep(BREATH)
+                self._rest()
                 return
-            with connection:
-                self._hand_on(kind, connection, address)
+            if not self._placed(kind, connection, address):
+                self._unplaced = kind, connection, address
+                self._rest()
 
-    def _hand_on(self, kind: Kind, connection: socket.socket, address: str) -> None:
+    def _placed(self, kind: Kind, connection: socket.socket, address: str) -> bool:
+        """Hand a connection on; tells whether a worker took it."""
         number = next(self._numbers)
         for worker in self._choice(address):
             if worker.link.send(kind, number, connection):
                 worker.take(number, address)
-                return
-        # All have more to take than the link holds.
-        links = [worker.link for worker in self._workers.values() if worker.ready]
-        _, free, _ = select.select([], links, [], PATIENCE)
-        for worker in self._workers.values():
-            if worker.link in free and worker.link.send(kind, number, connection):
-                worker.take(number, address)
-                return
+                connection.close()
+                return True
+        return False
 
     def _choice(self, address: str) -> list[_Worker]:
         """Return the workers that take connections, the one that should have this one first."""
@@ -255,11 +277,16 @@ class Supervisor:
         return ready
 
     def _pause(self) -> float | None:
-        return max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
+        times = [self._due[0][0]] if self._due else []
+        if self._resumed_at is not None:
+            times.append(self._resumed_at)
+        return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _close(self) -> None:
         """Close what is the supervisor's alone; the workers' ends of the links are theirs."""
         self._selector.close()
+        if self._unplaced is not None:
+            self._unplaced[1].close()
         for worker in self._workers.values():
             worker.link.close()
         for entrance in self._entrances.values():
@@ -273,8 +300,6 @@ def _entrances(config: Config) -> dict[Kind, socket.socket]:
     found = {Kind.CALLER: bound(config.server.host, config.server.port, "server")}
     if config.metrics.enabled:
         found[Kind.METRICS] = bound(config.metrics.host, config.metrics.port, "metrics")
-    for sock in found.values():
-        sock.listen(BACKLOG)
     return found
 
 

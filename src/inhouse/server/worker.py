@@ -52,7 +52,10 @@ class Desk:
 
     def _read(self) -> None:
         for kind, number, handed in self._link.received():
-            if handed is not None:
+            if kind in self._makers:
+                if handed is None:  # there was no room for another file, and nobody is there now
+                    self._say(number)
+                    continue
                 task = self._loop.create_task(self._connect(kind, number, handed))
                 self._connecting.add(task)
                 task.add_done_callback(self._connecting.discard)
