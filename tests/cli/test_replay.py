@@ -70,6 +70,9 @@ def test_gateway_and_key_may_be_named(
     assert "No gateway answers" in call(*how, status=1).stderr
     assert "refused the API key" in call(*how, "--url", served, status=1).stderr
     assert "MY_KEY is not set" in call(*how, "--url", served, "--key", "MY_KEY", status=1).stderr
+    said = call(*how, "--url", served, "--key", "ihk_mine", status=2).stderr
+    assert "the name of a variable" in said
+    assert "ihk_mine" not in said
 
 
 def test_a_session_that_is_none_is_a_wrong_call(call: Call, home: Path) -> None:

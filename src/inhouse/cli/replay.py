@@ -11,6 +11,7 @@ from inhouse import config
 from inhouse.cli import output, progress
 from inhouse.cli.command import Command, json_option
 from inhouse.client import Client
+from inhouse.core.secret import KEY_PREFIX
 from inhouse.replay import (
     DIALECTS,
     Dialect,
@@ -95,6 +96,12 @@ def command(
     """
     typed = _read(session)
     gateway = config.load_client(file)
+    if key is not None and key.startswith(KEY_PREFIX):
+        raise click.BadParameter(
+            "takes the name of a variable. A key itself would be seen by everybody on this machine;"
+            " put it into INHOUSE_API_KEY.",
+            param_hint="--key",
+        )
     api_key = config.secret(f"env:{key}", "--key") if key else gateway.api_key
     pace = Pace(debounce=debounce / 1000, speed=speed, patient=patient)
 

@@ -14,10 +14,9 @@ import msgspec
 
 from inhouse import config
 from inhouse.config.environment import environment, state_folder
-from inhouse.core.secret import Secret
+from inhouse.core.secret import KEY_PREFIX, Secret
 from inhouse.errors import ConfigError
 from inhouse.providers.repository.indexing import Folder
-from inhouse.store.registry import KEY_PREFIX
 
 DEPLOYMENT = "this repository"
 PORTS_TRIED = 100

@@ -1,5 +1,8 @@
 """A string that does not show itself."""
 
+KEY_PREFIX = "ihk_"
+"""How API keys begin that we make."""
+
 SHORTEST_API_KEY = 16
 """Characters of an API key: only its hash is kept, so it must not be guessable."""
 

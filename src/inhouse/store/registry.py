@@ -19,7 +19,7 @@ from inhouse.core.catalog import (
     digest,
 )
 from inhouse.core.feature import Feature
-from inhouse.core.secret import Secret
+from inhouse.core.secret import KEY_PREFIX, Secret
 from inhouse.errors import ConflictError, NotFoundError
 from inhouse.store import edits, history, keys, opening, rows, rules
 from inhouse.store.changes import Change, Kind, Revision, route_name, summary
@@ -30,8 +30,6 @@ from inhouse.store.probes import Probes
 from inhouse.store.sealing import Seal
 from inhouse.store.signing import SigningKeys
 from inhouse.store.traces import Traces
-
-KEY_PREFIX = "ihk_"
 
 
 class Registry:

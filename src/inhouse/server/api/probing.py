@@ -15,6 +15,7 @@ from msgspec import Struct
 from inhouse.core.catalog import Deployment
 from inhouse.errors import ConflictError, NotFoundError
 from inhouse.features.probing import Report, Subject, outdated, probe, read_report
+from inhouse.server.api.registry import named_deployment
 from inhouse.server.operation import Call, Operation
 
 BEAT = 5.0
@@ -45,12 +46,12 @@ class ProbeLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 async def probe_deployment(call: Call) -> AsyncGenerator[ProbeLine]:
     """``POST /api/v1/deployments/{name}/probe``: a second one of the same deployment is refused."""
-    return _lines(call, _deployment(call))
+    return _lines(call, named_deployment(call))
 
 
 async def show_probe(call: Call) -> ProbeView:
     """``GET /api/v1/deployments/{name}/probe``."""
-    deployment = _deployment(call)
+    deployment = named_deployment(call)
     found = await asyncio.to_thread(call.gateway.registry.probes.find, deployment.name)
     report = None if found is None else read_report(found.report)
     if report is None:
@@ -113,14 +114,6 @@ def _view(report: Report, deployment: Deployment) -> ProbeView:
     return ProbeView(
         deployment=deployment.name, outdated=outdated(report, deployment), report=report
     )
-
-
-def _deployment(call: Call) -> Deployment:
-    name = call.variables["name"]
-    found = call.gateway.catalog.deployments.get(name)
-    if found is None:
-        raise NotFoundError(f"There is no deployment '{name}'.", param="name")
-    return found
 
 
 OPERATIONS = (

@@ -29,7 +29,7 @@ async def list_deployments(call: Call) -> shapes.DeploymentList:
 
 async def show_deployment(call: Call) -> shapes.DeploymentView:
     """``GET /api/v1/deployments/{name}``."""
-    return _view(call, _deployment(call))
+    return _view(call, named_deployment(call))
 
 
 async def add_deployment(call: Call) -> shapes.DeploymentView:
@@ -59,7 +59,7 @@ async def remove_deployment(call: Call) -> None:
 
 async def test_deployment(call: Call) -> shapes.CheckList:
     """``POST /api/v1/deployments/{name}/test``: asks the upstream a little, as a caller would."""
-    gateway, deployment = call.gateway, _deployment(call)
+    gateway, deployment = call.gateway, named_deployment(call)
     provider, settings = gateway.provider(deployment), gateway.catalog.settings
     checks = check_deployment(deployment, provider, gateway.families, settings)
     return shapes.CheckList([check async for check in checks])
@@ -132,7 +132,8 @@ def _number(call: Call) -> int:
     return int(text)
 
 
-def _deployment(call: Call) -> Deployment:
+def named_deployment(call: Call) -> Deployment:
+    """Return the deployment that the path names; raises `NotFoundError`."""
     name = call.variables["name"]
     found = call.gateway.catalog.deployments.get(name)
     if found is None:
