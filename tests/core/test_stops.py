@@ -23,7 +23,7 @@ def test_cuts_where_the_first_stop_is_complete(stops: list[str], text: str) -> N
 
 
 @given(
-    st.lists(st.text("ab<>", min_size=2, max_size=2), min_size=1, max_size=5),
+    st.lists(st.text("ab<>", min_size=1, max_size=4), min_size=1, max_size=5),
     st.text("ab<>", max_size=30),
     st.integers(0, 30),
 )

@@ -3,7 +3,9 @@
 A model is asked to fill a hole and often goes on: it writes the code behind the cursor once more,
 leaves the block, closes brackets that are closed, or repeats itself. A `Trimmer` sees the text as
 it streams, shows what is certain, and says when the rest is not wanted. What it shows is always a
-prefix of what the model wrote, and the same however the stream was cut into pieces.
+prefix of what the model wrote, and the same however the stream was cut into pieces: whatever is
+decided within a line is decided by what no later character of it can change, and what is decided
+at its end knows only how much of it had been certain.
 
 How much is wanted depends on the place. Where code follows on the cursor's line, one line; within a
 statement, the statement with the block that it opens; on a line of its own, the block around it.
@@ -39,13 +41,11 @@ _CLOSER = re.compile(
     r"|(?:fi|done|esac)\b(?!\s*[=.(\[])"
     r"|#(?:if|ifdef|ifndef|else|elif|endif|define|undef|pragma)\b)"
 )
-_BEGUN = re.compile(r"\s*(?:\w+[^\w\s]|\w+\s+\S|\w{9}|[^\w\s#]..|#(?:\W|\w+\W|\w{8}))")
-"""Enough of a line to tell that it is no closer."""
+_BEGUN = re.compile(r"\s*(?:\w+[^\w\s]|\w+\s+\S|\w{9}|[^\w\s#][^\r]{2}|#(?:\W|\w+\W|\w{8}))")
+"""Enough of a line to tell whether it is a closer, or goes on with a statement."""
 _SECOND_HALF = re.compile(r"\s*(?:(?:else|catch|finally)\b|\{)")
 """A line that opens a block again."""
 _HALVES = ("else", "catch", "finally", "{")
-
-
 _PLAIN = re.compile(r"[^\n\r()\[\]{}\"'\\]*[^\s()\[\]{}\"'\\]")
 """Text that changes nothing but the length of a line that is being shown."""
 
@@ -123,8 +123,13 @@ class Trimmer:
         self._line: str = ""
         self._sent = 0
         self._flows = False
-        """Whether the line is shown as it comes, until a mark in it matters."""
+        """Whether plain text goes on with what was shown of the line."""
+        # A line end is in no plain text.
+        self._mark = self._rest.text[:1] or "\n"
+        """What the rest of the cursor's line begins with, as long as it may come."""
         self._first = True
+        self._of_cursor = bool(self._rest.text) or not self._alone
+        """Whether the line is a part of the cursor's line, and not a line of its own."""
         self._pending: str = ""
         self._kept: str = ""
         self._last = ""
@@ -138,31 +143,37 @@ class Trimmer:
 
     def feed(self, text: str) -> str:
         """Take the next piece and return what may be shown now."""
-        if self._flows:
-            line = self._line
-            size = len(line)
-            if size % LOOP_STEP + len(text) < LOOP_STEP and _PLAIN.fullmatch(text):
-                # Most pieces are a word in the middle of a line.
-                self._line = line + text
-                sent, self._sent = self._sent, size + len(text)
-                return text if sent == size else line[sent:] + text
-        shown: list[str] = []
+        if self._flows and self._mark not in text and _PLAIN.fullmatch(text):
+            # Most pieces are a word in the middle of a line.
+            size, sent = len(self._line), self._sent
+            self.done = self._grow(text)
+            self._sent = len(self._line)
+            return text if sent == size and not self.done else self._line[sent:].rstrip()
+        shown = ""
         while text and not self.done:
-            room = LOOP_STEP - len(self._line) % LOOP_STEP
-            newline = text.find("\n", 0, room)
-            if newline >= 0:
-                self._line += text[:newline]
-                ending = "\r\n" if self._line.endswith("\r") else "\n"
-                self._line = self._line.removesuffix("\r")
-                shown.append(self._close_line())
+            head, newline, text = text.partition("\n")
+            looped = self._grow(head)
+            ending = newline
+            if newline and self._line.endswith("\r") and not looped:
+                self._line, ending = self._line[:-1], "\r\n"
+            # What is known at a line's end of what came before must not depend on the pieces.
+            shown += self._peek()
+            if looped:
+                self.done = True
+            elif newline and not self.done:
+                shown += self._close_line()
                 self._pending += ending
-                text = text[newline + 1 :]
-            else:
-                self._line += text[:room]
-                shown.append(self._peek())
-                text = text[room:]
-                self.done = self.done or loops_inside(self._line)
-        return "".join(shown)
+        return shown
+
+    def _grow(self, text: str) -> bool:
+        """Add to the line, up to where it is a loop; tell whether it is one."""
+        size = len(self._line)
+        self._line = line = self._line + text
+        for end in range(size - size % LOOP_STEP + LOOP_STEP, len(line) + 1, LOOP_STEP):
+            if loops_inside(line, end):
+                self._line, self._flows = line[:end], False
+                return True
+        return False
 
     def finish(self) -> str:
         """The model stopped by itself: return what was held back and belongs to the answer."""
@@ -180,7 +191,6 @@ class Trimmer:
     def _close_line(self, *, last: bool = False) -> str:
         """Decide on a whole line: show the rest of it, hold it, or end."""
         line, first = self._line, self._first
-        self._balance.read(line)
         reading = self._syntax.read(line, doubtful=self._balance.over is not None)
         if reading is not None:
             self._balance.read_again(reading.code)
@@ -188,12 +198,13 @@ class Trimmer:
             shown = self._show(line)
         elif reading is not None and reading.closed and not first:
             shown = self._close_block(line)
-        elif first and (self._rest.text or not self._alone):
+        elif self._of_cursor:
             shown = self._close_first(line, last=last)
         else:
             shown = self._close_next(line)
         self._line, self._sent, self._first, self._margin = "", 0, False, ""
-        self._flows = False
+        self._of_cursor = self._flows = False
+        self._mark = "\n"
         self._open = self._balance.depth > 0
         self._inside = self._balance.opened + self._balance.depth > 0
         self._literal = reading is not None and reading.within
@@ -209,9 +220,10 @@ class Trimmer:
     def _close_first(self, line: str, *, last: bool) -> str:
         """Decide on the first line where it is a part of the cursor's."""
         over = self._balance.over
-        end = self._rest.begins(line, self._sent)
-        if end is None:
-            end = self._rest.ends(line, cut=last, over=over is not None)
+        end = self._rest.ends(line, cut=last, over=over is not None)
+        if end is not None and self._rest.closes and self._balance.opened_by(line[:end]):
+            # What ends like the rest closes a bracket of the line's own.
+            end = None
         if end is None:
             end = over
         if end is not None:
@@ -230,23 +242,24 @@ class Trimmer:
             self._pending += line
             self._after_blank = True
             return ""
-        closed, half = self._closed, _SECOND_HALF.match(line) is not None
-        if closed and not half:
+        closed = self._closed
+        if closed and not _SECOND_HALF.match(line):
             self.done = True
             return self._kept
         whole = self._margin + line
-        if not sent and not closed and self._outside(whole) and not _CLOSER.match(line):
+        undecided = not sent and not closed
+        if undecided and self._outside(whole, known=True) and not _CLOSER.match(line):
             return self._end()
         if self._balance.over is not None:
             return self._close_over(line, self._balance.over)
         self._closed = False
-        if not sent and not closed and self._extends_run(line, whole):
+        if undecided and self._extends_run(line, whole):
             self.done = self._behind.sure
             return self._kept if self.done else ""
         if self._opener is not None and self._base <= self._opener < indent(whole):
             self._base = indent(whole)
         self._opener = None
-        if not self._last and indent(whole) <= self._base:
+        if self._statement and not self._last and indent(whole) <= self._base:
             self._statement = False
         return self._show(line)
 
@@ -260,7 +273,7 @@ class Trimmer:
 
     def _close_over(self, line: str, over: int) -> str:
         """End before what closes too much, unless the next line may open it again."""
-        if line[:over].strip() and not self._closed:
+        if self._sent or (line[:over].strip() and not self._closed):
             return self._release() + self._end_at(line, over)
         if not self._closed:
             # The rest of the cursor's line comes without a newline and indent of its own.
@@ -280,32 +293,27 @@ class Trimmer:
         return self._kept if self._behind.run else ""
 
     def _peek(self) -> str:
-        """Return what of the unfinished line can be shown: nothing while the line may yet go."""
-        line = self._line
-        self._balance.read(line)
-        end = len(line)
-        if self._first and (self._rest.text or not self._alone):
-            found = self._rest.begins(line, self._sent)
-            if found is not None:
-                return self._end_at(line, found)
-            end -= self._rest.pending(line, self._sent)
-        elif not self._sent and not self._literal:
+        """Return what of the line is certain already, whatever comes behind it on the line."""
+        line, sent, rest = self._line, self._sent, self._rest
+        found = rest.begins(line, sent) if self._of_cursor else None
+        if found is not None:
+            over = self._balance.read(line[: found + len(rest.text)])
+            return self._end_at(line, found if over is None else min(found, over))
+        over = self._balance.read(line)
+        if not (sent or self._of_cursor or self._literal):
             # Once a line has begun to be shown, it is none of those that may go.
             if self._may_be_behind(line):
                 return self._kept if self.done else ""
-            if self._outside(self._margin + line):
-                enough = _BEGUN.match(line) and not _CLOSER.match(line)
-                return self._end() if enough else ""
-        if self._balance.over is not None:
-            end = min(end, self._balance.over)
+            known = _BEGUN.match(line) is not None
+            if self._outside(self._margin + line, known=known):
+                return self._end() if known and not _CLOSER.match(line) else ""
+        held = rest.pending(line, sent) if self._of_cursor else 0
+        end = len(line) - held if over is None else min(len(line) - held, over)
         # White space, and half of a line's end, is shown with what comes behind it, or not at all.
-        shown = line[self._sent : end].rstrip()
-        self._flows = False
-        if not shown:
-            return ""
-        self._flows = self._balance.over is None and not (self._first and self._rest.text)
-        begun, self._sent = self._sent, self._sent + len(shown)
-        return shown if begun else self._release() + shown
+        shown = line[sent:end].rstrip()
+        self._sent += len(shown)
+        self._flows = self._sent > 0 and over is None and not held
+        return shown if sent or not shown else self._release() + shown
 
     def _may_be_behind(self, line: str) -> bool:
         """Tell whether an unfinished line may yet stand behind the cursor, or tell nothing."""
@@ -357,11 +365,15 @@ class Trimmer:
         """Tell whether a run may begin with another indentation: only outside of inner blocks."""
         return indent(line) == self._base and not self._inside
 
-    def _outside(self, line: str) -> bool:
-        """Tell by its indent whether the line is outside what the cursor is in."""
+    def _outside(self, line: str, *, known: bool) -> bool:
+        """Tell by its indent whether the line is outside what the cursor is in.
+
+        One of which too little is `known` may go on with the statement, or not: it may be outside.
+        """
         depth = indent(line)
         if depth != self._base:
             return depth < self._base and not self._open
-        if self._statement and self._last and not self._inside and not goes_on(self._last, line):
-            return True
+        last = self._last
+        if self._statement and last and not self._inside:
+            return not goes_on(last, line if known else "") or (self._deeper and self._after_blank)
         return self._deeper and self._after_blank

@@ -70,25 +70,28 @@ class Balance:
         self._suffix = suffix
         head = prefix[-LOOKED_AT:].rpartition("\n")[2]
         line = Line()
-        opened = 0
-        for _, mark in line.read(head):
-            opened = opened + 1 if mark in "([{" else max(0, opened - (mark in ")]}"))
-        self.opened = opened
+        self.opened = _depth(line, head)
         """Brackets that the cursor's line leaves open."""
         self._own: list[str] = []
         self._closed: list[str] = []
         self.over: int | None = None
         """Where in the line one half too many begins, as long as nothing makes it good."""
-        self._line = Line(line.quote, head[-1:])
+        self._start = line.quote, head[-1:]
+        self._line = Line(*self._start)
         rest = suffix[:LOOKED_AT].partition("\n")[0]
         many = rest.startswith(_TRIPLE)
         self._string = line.quote if line.quote and line.quote in rest and not many else ""
         self._spare: int | None = None
         self._before: tuple[list[str], list[str], int | None] = ([], [], None)
 
-    def read(self, line: str) -> None:
-        """Take the line of the completion as it has grown."""
+    def read(self, line: str) -> int | None:
+        """Take the line of the completion as it has grown; return `over`."""
         self._count(self._line.read(line))
+        return self.over
+
+    def opened_by(self, begun: str) -> int:
+        """Return how many brackets the first line has open behind such a part of it."""
+        return _depth(Line(*self._start), begun)
 
     def read_again(self, code: str) -> None:
         """Take the line anew, without the marks that are none; a string of the editor's stays."""
@@ -104,10 +107,10 @@ class Balance:
                 self._open(mark)
             elif mark in ")]}":
                 self._close(_PAIRS[mark])
-            if self._is_over():
-                self.over = at if self.over is None else self.over
-            else:
+            if not self._is_over():
                 self.over = None
+            elif self.over is None:
+                self.over = at
 
     @property
     def depth(self) -> int:
@@ -118,6 +121,7 @@ class Balance:
         """Begin a new line: strings end with theirs. What is too much stays so."""
         self._line = Line()
         self._string = ""
+        self.over = None if self.over is None else 0
         self._before = (list(self._own), list(self._closed), self.over)
 
     def _open(self, mark: str) -> None:
@@ -143,6 +147,14 @@ class Balance:
         if self._spare is None:
             self._spare = spare(self._prefix[-LOOKED_AT:], self._suffix[:LOOKED_AT])
         return self._spare
+
+
+def _depth(line: Line, text: str) -> int:
+    """Return how many brackets are open behind a text."""
+    depth = 0
+    for _, mark in line.read(text):
+        depth = depth + 1 if mark in "([{" else max(0, depth - (mark in ")]}"))
+    return depth
 
 
 class _Bracket(NamedTuple):

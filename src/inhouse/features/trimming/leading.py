@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from inhouse.features.trimming.cursor import LOOKED_AT, block_above
+
+_BLANKS = re.compile(r"\A[^\S\r\n]+")
 
 
 class Leading:
@@ -25,7 +29,7 @@ class Leading:
         if not self.holds:
             return text
         self._held += text
-        begun = self._held.lstrip(" \t")
+        begun = _BLANKS.sub("", self._held)
         if not begun:
             return ""
         self.holds = False

@@ -11,7 +11,7 @@ INNER_LOOP_SIZES = range(4, 25)
 """Characters of a cycle inside a line that counts as a loop when it comes five times in a row."""
 INNER_LOOP_TIMES = 5
 LOOP_STEP = 32
-"""A line is looked at for a loop inside it whenever it has grown by this many characters."""
+"""A line is looked at for a loop inside it where it is a multiple of this many characters long."""
 
 _WORD = re.compile(r"\w")
 
@@ -37,11 +37,9 @@ class Loops:
         return False
 
 
-def loops_inside(line: str) -> bool:
-    """Tell whether the end of a line is one cycle of characters, five times over."""
-    if len(line) % LOOP_STEP:
-        return False
-    tail = line[-4 * LOOP_STEP :]
+def loops_inside(line: str, end: int) -> bool:
+    """Tell whether what ends there in a line is one cycle of characters, five times over."""
+    tail = line[max(0, end - 4 * LOOP_STEP) : end]
     # Whatever cycles, its last characters come again in each turn: one count spares most searches.
     if tail.count(tail[-INNER_LOOP_SIZES.start :]) < INNER_LOOP_TIMES:
         return False

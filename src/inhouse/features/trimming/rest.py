@@ -63,10 +63,11 @@ class Rest:
         return len(unsent) - len(text) + self.overlap(text)
 
     def overlap(self, text: str) -> int:
-        """Return how many characters at the end of a text begin the rest."""
-        longest = min(len(self.text), len(text))
-        sizes = (size for size in range(longest, 0, -1) if text.endswith(self.text[:size]))
-        return next(sizes, 0)
+        """Return how many characters at the end of a text begin the rest, if there is one."""
+        at = text.find(self.text[0], max(0, len(text) - len(self.text)))
+        while at >= 0 and not self.text.startswith(text[at:]):
+            at = text.find(self.text[0], at + 1)
+        return len(text) - at if at >= 0 else 0
 
 
 def _is_balanced(text: str) -> bool:

@@ -6,10 +6,11 @@ import re
 
 _NAMES = "fim|end|file|repo|im|eot|eom|begin|start|code|user|assistant|system|pad|sep"
 _SENTINEL = re.compile(
-    rf"<[|\uff5c](?:{_NAMES})[\w\u2581]*[|\uff5c]>"
+    rf"<[|\uff5c](?:{_NAMES})[\w\u2581]{{0,27}}[|\uff5c]>"
     r"|<(?:fim_(?:prefix|middle|suffix|pad)|file_sep|repo_name|EOT|EOM)>"
 )
 _LONGEST = 40
+"""Characters of a sentinel; what is longer is none, in one piece or in many."""
 
 
 class Sentinel:
