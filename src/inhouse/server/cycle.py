@@ -165,11 +165,12 @@ class Cycle:
             return DISCONNECT
         pieces, self._pieces = self._pieces, []
         self.buffered = 0
-        self._told = not self.more_body
+        more_body = self.more_body
+        self._told = not more_body
         if self._line.reading_paused:
-            self._line.taken()
+            self._line.taken()  # which may bring the rest
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        return {"type": "http.request", "body": body, "more_body": self.more_body}
+        return {"type": "http.request", "body": body, "more_body": more_body}
 
     async def send(self, message: Message) -> None:
         """Send the head with the first piece of the body, then the rest; unheard if gone."""
