@@ -217,3 +217,15 @@ async def test_a_sane_request_id_is_echoed(served: Served, sent: str, echoed: bo
     assert trace.request_id == reply.headers["x-request-id"]
     if not echoed:
         assert trace.request_id == trace.id
+
+
+async def test_an_answer_that_nobody_reads_waits_however_fast_it_comes(tmp_path: Path) -> None:
+    lots = scripted("lots", tokens=["x" * 10_000] * 5000) + route("chat", "lots")
+    body = b'{"model": "chat", "stream": true, "messages": [{"role": "user", "content": "Hi"}]}'
+    async with serving(configuration(tmp_path, lots)) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1)
+        writer.write(head(f"Content-Length: {len(body)}") + body)
+        await reader.read(1)
+        assert (await served.ask("GET", "/health")).status == 200
+        assert not served.scripted.calls[0].ended.is_set()
+        writer.close()

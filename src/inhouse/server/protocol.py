@@ -31,6 +31,8 @@ PATIENCE = 60.0
 """Seconds in which a request must be here whole, and a reader that has stopped must read on."""
 KEEP_ALIVE = 75.0
 """Seconds that an idle connection stays open: longer than proxies in front keep theirs."""
+MAX_PARTS = 64
+"""Pieces of answers that are joined at most."""
 LINGER = 5.0
 """Seconds that who still sends has to read our last words: a reset would take them away."""
 
@@ -264,6 +266,8 @@ class Connection(asyncio.Protocol):
         if not self._parts:
             self._loop.call_soon(self._flush)
         self._parts.append(data)
+        if len(self._parts) >= MAX_PARTS:
+            self._flush()  # or who never has to wait would never hear that nobody reads
 
     async def drain(self) -> None:
         """Wait until the reader has caught up, or is gone."""
