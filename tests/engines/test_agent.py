@@ -94,7 +94,7 @@ async def test_a_conversation_of_several_steps(
         (*answers, last) = conversed.kinds[ASKED]
         assert last == "usage"
         assert set(answers) == {"final_answer_delta"}
-        assert len(answers) > 5
+        assert len(answers) > 1
         assert 42 <= len(conversed.answer) <= 162
         thoughts = [step["action"]["thought"] for step in conversed.steps]
         assert all(thought.replace(" ", "").isalpha() for thought in thoughts)

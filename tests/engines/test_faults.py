@@ -25,6 +25,7 @@ def declared(engine: Engine, proxy: FaultProxy) -> str:
     ]
     return "\n".join(
         [
+            "[settings]\ncompletion_memory = false  # each question is to reach an engine",
             *deployments,
             scripted("fallback"),
             route("completion", "fills", "fallback"),
