@@ -9,24 +9,22 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
-from urllib.parse import unquote
 
 import httptools
 import msgspec
 
-from inhouse.server.asgi import Application, Scope
-from inhouse.server.cycle import STATUS_LINES, Clock, Cycle
+from inhouse.server import unacceptable
+from inhouse.server.asgi import Scope
+from inhouse.server.cycle import STATUS_LINES, Cycle
+from inhouse.server.service import Service, scope_of
+from inhouse.server.unacceptable import MAX_BARREN, MAX_HEAD_BYTES, MAX_HEADERS, UnacceptableError
 
-MAX_HEAD_BYTES = 65_536
-MAX_HEADERS = 200
 MAX_AHEAD = 16
 """Requests that are read while earlier ones of the same connection wait for their answers."""
 MAX_BUFFERED = 65_536
 """Bytes of a body that are read while nobody takes them."""
 STRIDE = 16_384
 """Bytes that are parsed before we look whether requests came faster than they are answered."""
-MAX_BARREN = 65_536
-"""Bytes of chunk extensions or trailers with nothing of a body among them."""
 PATIENCE = 60.0
 """Seconds in which a request must be here whole, and a reader that has stopped must read on."""
 KEEP_ALIVE = 75.0
@@ -40,55 +38,6 @@ _VERSIONS = frozenset({"1.0", "1.1"})
 _TELLING = frozenset({b"host", b"expect", b"transfer-encoding"})
 """Headers that tell how to read or answer a request, whatever it asks."""
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
-_ASGI = {"version": "3.0", "spec_version": "2.3"}
-
-
-class _Unacceptable(Exception):  # noqa: N818, it stops the parser, which knows it by no name
-    """A request that can be parsed, and is refused for what stands in its head."""
-
-    def __init__(self, status: int, code: str, why: str) -> None:
-        super().__init__(status, code, why)
-        self.told = status, code, why
-
-
-_MALFORMED = _Unacceptable(400, "malformed", "This is not a request as HTTP/1.1 has it.")
-_TOO_LARGE = _Unacceptable(
-    431,
-    "head_too_large",
-    f"The head of this request has more than {MAX_HEAD_BYTES:,} bytes or {MAX_HEADERS} headers.",
-)
-_BARREN = _Unacceptable(
-    400, "malformed", f"More than {MAX_BARREN:,} bytes came with nothing of the body among them."
-)
-_HOST = _Unacceptable(400, "malformed", "A request has one header Host, neither none nor several.")
-_VERSION = _Unacceptable(505, "wrong_version", "This server speaks HTTP/1.1, and 1.0.")
-_CODING = _Unacceptable(
-    501, "unknown_coding", "Of transfer codings, this server knows 'chunked' alone."
-)
-
-
-class Service:
-    """What all connections of one server share."""
-
-    def __init__(self, application: Application, defect: Callable[[Exception], None]) -> None:
-        """Serve an application; `defect` hears of what it does not catch."""
-        self.application = application
-        self.defect = defect
-        self.clock = Clock()
-        self.connections: set[Connection] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
-        self._idle: asyncio.Event | None = None
-
-    def stopping(self) -> asyncio.Event:
-        """Return what is set as soon as there is neither a connection nor a task."""
-        self._idle = asyncio.Event()
-        self.left()
-        return self._idle
-
-    def left(self) -> None:
-        """Hear that a connection or a task has ended."""
-        if self._idle is not None and not self.connections and not self.tasks:
-            self._idle.set()
 
 
 class Connection(asyncio.Protocol):
@@ -141,7 +90,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._hosts = 0
         self._expects = False
-        self._wrong: _Unacceptable | None = None
+        self._wrong: UnacceptableError | None = None
 
     # What the event loop tells.
 
@@ -207,7 +156,7 @@ class Connection(asyncio.Protocol):
             elif name == b"expect":
                 self._expects = value.lower() == b"100-continue"
             elif value.strip().lower() != b"chunked":
-                self._wrong = _CODING
+                self._wrong = unacceptable.CODING
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -219,15 +168,16 @@ class Connection(asyncio.Protocol):
             return
         version = self._parser.get_http_version()
         if len(self._headers) > MAX_HEADERS or self._too_large():
-            self._wrong = _TOO_LARGE
+            self._wrong = unacceptable.TOO_LARGE
         elif version not in _VERSIONS:
-            self._wrong = _VERSION
+            self._wrong = unacceptable.VERSION
         elif self._hosts != 1 and (self._hosts or version == "1.1"):
-            self._wrong = _HOST
+            self._wrong = unacceptable.HOST
         if self._wrong is not None:
             self._in_body = False
             raise self._wrong
-        scope = self._scope(version)
+        method = self._parser.get_method().decode("ascii")
+        scope = scope_of(method, self._url, version, self._headers)
         expects = self._expects and version == "1.1"
         cycle = Cycle(self, method=scope["method"], version=version, expects=expects)
         if not self._parser.should_keep_alive():
@@ -366,15 +316,15 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as offer:
             self._decline(data[offer.args[0] :])
         except httptools.HttpParserError:
-            self._refuse(*(self._wrong or _MALFORMED).told)
+            self._refuse(*(self._wrong or unacceptable.MALFORMED).told)
         else:
             if self._in_body:
                 self._barren = 0 if self._fruitful else self._barren + len(data)
                 self._fruitful = False
                 if self._barren > MAX_BARREN:
-                    self._refuse(*_BARREN.told)
+                    self._refuse(*unacceptable.BARREN.told)
             elif self._in_head and self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(*_TOO_LARGE.told)
+                self._refuse(*unacceptable.TOO_LARGE.told)
 
     def _parse_held(self) -> None:
         while self._held and not self._is_full():
@@ -397,25 +347,6 @@ class Connection(asyncio.Protocol):
         self._answering = cycle
         service = self._service
         service.tasks.add(cycle.start(service.application, scope, self._loop))
-
-    def _scope(self, version: str) -> Scope:
-        path, _, query = self._url.partition(b"?")
-        if not path.startswith(b"/") or b"#" in self._url:
-            parsed = httptools.parse_url(self._url)
-            path, query = parsed.path or b"/", parsed.query or b""
-        decoded = path.decode("ascii")
-        return {
-            "type": "http",
-            "asgi": _ASGI,
-            "http_version": version,
-            "method": self._parser.get_method().decode("ascii"),
-            "scheme": "http",
-            "path": unquote(decoded) if "%" in decoded else decoded,
-            "raw_path": path,
-            "query_string": query,
-            "root_path": "",
-            "headers": self._headers,
-        }
 
     def _too_large(self) -> bool:
         if self._head_bytes <= MAX_HEAD_BYTES:

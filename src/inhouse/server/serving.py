@@ -8,7 +8,8 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from inhouse.server.asgi import Application
-from inhouse.server.protocol import Connection, Service
+from inhouse.server.protocol import Connection
+from inhouse.server.service import Service
 
 BACKLOG = 2048
 LAST_WORDS = 5.0
