@@ -63,3 +63,9 @@ def test_what_closes_is_there(text: str, at: int, closers: str) -> None:
     if stop is not None:
         assert at <= stop
         assert text.startswith(closers, stop)
+
+
+def test_a_model_that_repeats_itself_keeps_nobody_waiting() -> None:
+    """Each of these quotes might begin a string, and none of them ends."""
+    text = "(" + '"' + '\\"' * 20_000 + "\n)"
+    assert closed(text, 1, ")") == len(text) - 1

@@ -6,10 +6,15 @@ A suggestion that goes on there has to end before that counterpart.
 
 from __future__ import annotations
 
+import re
+
 COUNTERPARTS = {"(": ")", "[": "]", "{": "}"}
 BRACKETS = frozenset(COUNTERPARTS.values())
 QUOTES = frozenset("\"'`")
 CLOSERS = BRACKETS | QUOTES
+
+_MARK = re.compile(r"(?<!\\)(\\*)([\"'`\n])")
+"""A quote or a line's end, and the backslashes before it."""
 
 
 def closed(text: str, at: int, closers: str) -> int | None:
@@ -19,13 +24,14 @@ def closed(text: str, at: int, closers: str) -> int | None:
     """
     expected: list[str] = []
     depth = position = 0
+    strings = _strings(text)
     while position < len(text):
         character = text[position]
         if position == at:
             depth = len(expected)
             if not _closes(closers, expected):
                 return None
-        end = _string(text, position) if character in QUOTES else position
+        end = strings.get(position, position)
         if position < at <= end:
             fits = _closes(closers, [*expected, character]) and text.startswith(closers, end)
             return end if fits else None
@@ -46,12 +52,19 @@ def _closes(closers: str, expected: list[str]) -> bool:
     return bool(closers) and "".join(reversed(expected)).startswith(closers)
 
 
-def _string(text: str, begin: int) -> int:
-    """Return where the string that begins at a quote ends: there, where its line does not say."""
-    line_end = text.find("\n", begin)
-    end = begin
-    while (end := text.find(text[begin], end + 1, line_end if line_end >= 0 else len(text))) >= 0:
-        before = text[begin + 1 : end]
-        if (len(before) - len(before.rstrip("\\"))) % 2 == 0:
-            return end
-    return begin
+def _strings(text: str) -> dict[int, int]:
+    """Return where the string ends that begins at each quote: there, where its line does not say.
+
+    In one pass, whatever the text: a model that repeats itself may write a thousand quotes.
+    """
+    found: dict[int, int] = {}
+    ends: dict[str, int] = {}
+    for mark in reversed(list(_MARK.finditer(text))):
+        at, character = mark.start(2), mark[2]
+        if character == "\n":
+            ends.clear()
+            continue
+        found[at] = ends.get(character, at)
+        if len(mark[1]) % 2 == 0:
+            ends[character] = at
+    return found
