@@ -495,7 +495,9 @@ async def test_takes_a_whole_answer(bench: Bench, kind: str) -> None:
         deltas = await bench.ask(bench.deployment(server.endpoint))
     assert "".join(delta.text for delta in deltas) == "hi"
     assert [delta.finish_reason for delta in deltas if delta.finish_reason] == ["stop"]
-    assert deltas[-1].usage == Usage(prompt_tokens=1, completion_tokens=2)
+    told = [delta.usage for delta in deltas if delta.usage is not None]
+    assert told == [Usage(prompt_tokens=1, completion_tokens=2)]
+    assert deltas[-1].usage is not None
 
 
 async def test_takes_a_stream_under_another_label(bench: Bench) -> None:
@@ -522,6 +524,34 @@ async def test_leaves_a_stream_at_its_last_word(bench: Bench) -> None:
         server.faults.append(lingering)
         assert await bench.ask(bench.deployment(server.endpoint))
         await server.until(lambda: server.aborted == 1)
+
+
+async def test_the_connection_of_a_stream_that_ends_late_serves_on(bench: Bench) -> None:
+    read = asyncio.Event()
+
+    async def late(exchange: Exchange) -> None:
+        await streams(chunk("a", "stop"), b"[DONE]", end=b"1\r\n")(exchange)
+        await read.wait()
+        await exchange.send(b"\n\r\n0\r\n\r\n")
+
+    async with FakeOpenAI() as server:
+        server.faults.append(late)
+        deployment = bench.deployment(server.endpoint, max_connections=1)
+        assert await bench.ask(deployment)
+        read.set()
+        assert await bench.ask(deployment)
+        assert (server.connections, server.aborted) == (1, 0)
+
+
+async def test_what_came_in_one_read_with_an_error_is_heard_before_it(bench: Bench) -> None:
+    said = [chunk("a"), chunk("b"), {"error": {"message": "It broke."}}]
+    body = "".join(f"data: {json.dumps(each)}\n\n" for each in said)
+    async with FakeOpenAI() as server:
+        server.faults.append(says(200, body, kind="text/event-stream"))
+        deltas = bench.provider.stream(bench.deployment(server.endpoint), PROMPT, Params())
+        assert (await anext(deltas)).text == "ab"
+        with pytest.raises(UpstreamError, match="It broke"):
+            await anext(deltas)
 
 
 # Failures.

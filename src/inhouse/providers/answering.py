@@ -120,7 +120,7 @@ class _Intake:
             self._failure = endless(self._answer.upstream)
         if self._failure is not None and not found:
             raise self._failure
-        if self.whole and found and self._failure is None:
+        if self.whole and found:
             # With its usage it is one delta, and passes everything behind us but once.
             last, self._told = self._answer.reading.finish(), True
             found[-1] = replace(found[-1], usage=last and last.usage)
