@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -62,3 +63,12 @@ def test_whatever_is_more_than_text_keeps_its_place(deltas: list[Delta]) -> None
 
 def test_nothing_is_merged_to_nothing() -> None:
     assert merged([]) == []
+
+
+@pytest.mark.parametrize("members", MORE)
+def test_each_kind_of_more_stands_alone(members: dict[str, Any]) -> None:
+    text, more = Delta(text="a"), Delta(text="b", **members)
+    assert merged([more, text]) == [more, text]
+    ends = members.keys() <= {"finish_reason", "usage"}
+    joined = [replace(more, text="ab", pieces=2)]
+    assert merged([text, more]) == (joined if ends else [text, more])

@@ -192,6 +192,31 @@ async def test_an_interruption_hangs_up_and_blames_nobody() -> None:
     assert not stage.note.failures
 
 
+async def test_hanging_up_is_not_interrupted() -> None:
+    stage = Stage()
+    done: list[str] = []
+
+    async def begin(_: Params) -> AsyncGenerator[Delta]:
+        try:
+            yield A
+            yield B
+        finally:
+            stage.watch.interrupt(InhouseError("make room"))
+            await asyncio.sleep(0)
+            done.append("hung up")
+
+    async def fail() -> None:
+        async with stage.attempt() as attempt:
+            attempt.received(await anext(attempt.ask(Asked(Params(), begin))))
+            attempt.go_on()
+            raise ValueError("the reader's")
+
+    with pytest.raises(ValueError, match="the reader's"):
+        await fail()
+    assert done
+    assert stage.all_is_given_back()
+
+
 async def test_who_is_interrupted_at_the_door_asks_nothing_and_gives_its_slot_back() -> None:
     stage, source = Stage(), Source(A)
     stage.watch.interrupt(InhouseError("make room"))

@@ -1,6 +1,7 @@
 """Waits end in time, by interruption, or by cancellation: each as what it is."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncGenerator
 from math import inf
 
@@ -12,6 +13,10 @@ from inhouse.routing.watch import Watch
 
 def late() -> InhouseError:
     return InhouseError("too late")
+
+
+async def ready() -> str:
+    return "here"
 
 
 async def test_what_comes_in_time_is_returned() -> None:
@@ -85,10 +90,6 @@ async def test_a_task_that_was_interrupted_can_still_be_cancelled_and_timed() ->
 
 async def test_an_interruption_between_two_waits_is_raised_by_the_next_one() -> None:
     watch = Watch()
-
-    async def ready() -> str:
-        return "here"
-
     watch.interrupt(InhouseError("make room"))
     with pytest.raises(InhouseError, match="make room"):
         await watch.wait(ready(), inf, late)
@@ -119,3 +120,78 @@ async def test_what_need_not_wait_is_ended_all_the_same() -> None:
     assert task.cancelling() == 0
     assert await watch.wait(anext(deltas, None), inf, late) == "there already"
     await deltas.aclose()
+
+
+async def test_a_time_may_come_sooner_and_later_than_the_one_before() -> None:
+    watch = Watch()
+    await watch.wait(ready(), watch.now() + 60, late)
+    for until in (0.01, 0.02, 0.01):
+        await watch.wait(ready(), watch.now() + until / 2, late)
+        with pytest.raises(InhouseError, match="too late"):
+            await watch.wait(asyncio.sleep(60), watch.now() + until, late)
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+    watch.close()
+
+
+async def test_a_time_that_passes_while_nobody_waits_is_nobody_s() -> None:
+    watch = Watch()
+    await watch.wait(ready(), watch.now() + 0.01, late)
+    await asyncio.sleep(0.02)
+    assert await watch.wait(ready(), inf, late) == "here"
+
+
+async def test_an_interruption_between_two_waits_cancels_nothing() -> None:
+    watch = Watch()
+    await watch.wait(ready(), inf, late)
+    watch.interrupt(InhouseError("make room"))
+    watch.interrupt(InhouseError("the second"))
+    await asyncio.sleep(0)
+    with pytest.raises(InhouseError, match="make room"):
+        await watch.wait(ready(), inf, late)
+    assert await watch.wait(ready(), inf, late) == "here"
+
+
+async def test_who_is_being_cancelled_can_be_interrupted_while_tidying_up() -> None:
+    watch = Watch()
+    tidying = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            tidying.set()
+            with pytest.raises(InhouseError, match="make room"):
+                await watch.wait(asyncio.sleep(60), inf, late)
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    working.cancel()
+    await tidying.wait()
+    watch.interrupt(InhouseError("make room"))
+    with pytest.raises(asyncio.CancelledError):
+        await working
+
+
+async def test_what_fails_of_its_own_accord_is_not_said_to_be_interrupted() -> None:
+    watch = Watch()
+    watch.begin(inf, late)
+    watch.interrupt(why := InhouseError("make room"))
+    assert watch.struck(ValueError("its own")) is None
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await asyncio.sleep(0)
+    assert watch.struck(caught.value) is why
+
+
+async def test_a_watch_that_is_closed_is_not_kept_until_its_time() -> None:
+    """A request may be allowed ten minutes, and be over in a moment."""
+    watch = Watch()
+    for seconds in (600, 300):
+        await watch.wait(ready(), watch.now() + seconds, late)
+    error = InhouseError("kept by its watch")
+    watch.interrupt(error)
+    kept = weakref.ref(error)
+    watch.close()
+    del watch, error
+    assert kept() is None
