@@ -13,7 +13,7 @@ from inhouse.core.settings import Settings
 from inhouse.errors import UpstreamError, UpstreamFailure
 from inhouse.routing.circuit import IN_A_ROW, REMEMBERED, State
 from inhouse.routing.late import Late
-from inhouse.routing.passage import Passage
+from inhouse.routing.passage import Passage, resting
 from inhouse.routing.standing import Standing, Standings
 from inhouse.routing.target import Target
 from inhouse.routing.watch import Watch
@@ -97,3 +97,55 @@ async def test_who_asked_before_a_change_tells_nothing_of_what_is_there_now() ->
         await fail(way, UpstreamFailure.SERVER, lambda: standings.keep({"x": changed}))
         assert standing.circuit.last is None
         standings.keep({"x": ONE})
+
+
+async def test_who_waited_through_a_change_tells_of_what_is_there_now() -> None:
+    standings = Standings()
+    standing = standings[ONE]
+    first = passage(standing)
+    await first.enter()
+    queued = asyncio.create_task(fail(passage(standing), UpstreamFailure.SERVER))
+    await asyncio.sleep(0)
+    standings.keep({"x": msgspec.structs.replace(ONE, identifier="scripted/y")})
+    first.leave(None)
+    await queued
+    assert standing.circuit.last is not None
+
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError(), None])
+async def test_a_probe_that_tells_nothing_makes_room_for_another(end: BaseException | None) -> None:
+    standing = Standings()[ONE]
+    for _ in range(IN_A_ROW):
+        await fail(passage(standing), UpstreamFailure.CLOSED)
+    assert standing.circuit.state is State.OPEN
+    standing.circuit.probed()
+    probe = passage(standing)
+    await probe.enter()
+    assert not standing.circuit.admits()
+    probe.leave(end)
+    assert standing.circuit.admits()
+    assert standing.queue.running == 0
+
+
+async def test_who_is_let_in_where_all_is_left_alone_by_now_makes_way() -> None:
+    standing = Standings()[ONE]
+    first, second = passage(standing), passage(standing)
+    await first.enter()
+    queued = asyncio.create_task(second.enter())
+    await asyncio.sleep(0)
+    for _ in range(IN_A_ROW):
+        standing.circuit.failed(UpstreamError(UpstreamFailure.SERVER, "It failed."))
+    first.leave(asyncio.CancelledError())
+    with pytest.raises(UpstreamError, match="left alone") as caught:
+        await queued
+    assert caught.value.failure is UpstreamFailure.RESTING
+    assert standing.queue.running == 0
+
+
+async def test_who_asks_for_patience_is_said_to_be_busy_while_it_rests() -> None:
+    standing = Standings()[ONE]
+    way = passage(standing)
+    await way.enter()
+    way.leave(UpstreamError(UpstreamFailure.RATE_LIMITED, "Later.", retry_after=60))
+    assert resting(standing).failure is UpstreamFailure.RATE_LIMITED
+    assert 50 < (resting(standing).retry_after or 0) <= 60

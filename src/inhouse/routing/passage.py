@@ -45,7 +45,7 @@ class Passage:
 
     def answered(self) -> None:
         """The first delta is there."""
-        self._answered, self._probe = True, NO_PROBE
+        self._answered = True
         self._circuit.succeeded()
 
     async def enter(self) -> None:
