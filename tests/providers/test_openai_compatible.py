@@ -393,6 +393,22 @@ async def test_ends_each_choice_where_its_upstream_cannot(bench: Bench) -> None:
     ]
 
 
+async def test_hangs_up_where_every_choice_has_ended(bench: Bench) -> None:
+    async def going_on(exchange: Exchange) -> None:
+        await streams(chunk("a"), chunk("b; c"), end=b"1\r\n")(exchange)
+        await exchange.hang()
+
+    async with FakeOpenAI() as server:
+        server.faults.append(says(400, {"error": {"message": "'stop' is not supported"}}))
+        server.faults.append(going_on)
+        deltas = await bench.ask(
+            bench.deployment(server.endpoint), PROMPT, Params(max_tokens=9, stop=(";",))
+        )
+        await server.until(lambda: server.aborted == 1)
+    assert "".join(delta.text for delta in deltas) == "ab"
+    assert deltas[-1].finish_reason == "stop"
+
+
 # Text or messages.
 
 
@@ -545,13 +561,26 @@ async def test_the_connection_of_a_stream_that_ends_late_serves_on(bench: Bench)
 
 async def test_what_came_in_one_read_with_an_error_is_heard_before_it(bench: Bench) -> None:
     said = [chunk("a"), chunk("b"), {"error": {"message": "It broke."}}]
-    body = "".join(f"data: {json.dumps(each)}\n\n" for each in said)
+    events = b"".join(sse(json.dumps(each).encode()) for each in said)
+
+    async def breaking(exchange: Exchange) -> None:
+        await exchange.send(STREAM_HEAD + events)
+        await exchange.hang()
+
     async with FakeOpenAI() as server:
-        server.faults.append(says(200, body, kind="text/event-stream"))
+        server.faults.append(breaking)
         deltas = bench.provider.stream(bench.deployment(server.endpoint), PROMPT, Params())
         assert (await anext(deltas)).text == "ab"
         with pytest.raises(UpstreamError, match="It broke"):
             await anext(deltas)
+
+
+async def test_takes_a_stream_that_begins_and_ends_untidily(bench: Bench) -> None:
+    events = f"\n\ndata: {json.dumps(chunk('a'))}\n\ndata: {json.dumps(chunk('b', 'stop'))}"
+    async with FakeOpenAI() as server:
+        server.faults.append(says(200, events, kind="text/plain"))
+        deltas = await bench.ask(bench.deployment(server.endpoint))
+    assert "".join(delta.text for delta in deltas) == "ab"
 
 
 # Failures.

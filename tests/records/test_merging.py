@@ -3,6 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
 
 from inhouse.core.trace import Outcome, Trace
 from inhouse.records import merging
@@ -78,3 +84,25 @@ def test_of_who_is_gone_only_what_it_counted_lasts() -> None:
     assert 'inhouse_tokens_total{deployment="one",kind="prompt"} 7.0' in said
     assert not any(line.startswith(("inhouse_workers", "inhouse_build")) for line in said)
     assert merging.lasting(b"") == b""
+
+
+def test_times_are_those_of_the_first_and_facts_are_no_sums() -> None:
+    def taken(at: float) -> bytes:
+        return merging.snapshot(
+            [
+                CounterMetricFamily("asked", "Requests.", value=2, created=at),
+                HistogramMetricFamily("took", "Seconds.", [("1.0", 1), ("+Inf", 2)], 5),
+                GaugeMetricFamily("process_start_time_seconds", "When.", value=at),
+                GaugeMetricFamily("process_max_fds", "Files.", value=64),
+                InfoMetricFamily("python", "Python.", {"version": "3"}),
+            ]
+        )
+
+    counts = {"asked_total 4.0", 'took_bucket{le="+Inf"} 4.0', "took_sum 10.0"}
+    merged = merging.merged([taken(20), b"", taken(10), merging.lasting(b"")])
+    said = set(merging.text(merged).decode().splitlines())
+    assert said >= counts | {"asked_created 10.0", "process_start_time_seconds 10.0"}
+    assert said >= {"process_max_fds 64.0", 'python_info{version="3"} 1.0'}
+    left = set(merging.text(merging.lasting(merged)).decode().splitlines())
+    assert left >= counts
+    assert not any(line.startswith("process_") for line in left)
