@@ -108,6 +108,25 @@ def test_the_nearest_code_survives() -> None:
     assert head("a_line_that_is_too_long", 8) == "a_line_t"
 
 
+@given(TEXT.map(lambda text: text.replace("\n", "")), TEXT, TEXT)
+def test_a_cut_that_falls_on_a_line_s_beginning_takes_no_more(
+    line: str, first: str, second: str
+) -> None:
+    kept = f"x{line}\n{second}"
+    assert tail(f"{first}\n{kept}", size(kept)) == kept
+
+
+def test_tokens_are_never_taken_for_too_few() -> None:
+    budget = Budget(window=10, prefix_tokens=1, suffix_tokens=1, output_tokens=5)
+    assert [budget.tokens(size) for size in (0, 1, 3, 4, 32)] == [0, 1, 1, 2, 10]
+    assert budget.output(None, 99) == 1
+
+
+@given(TEXT, TEXT, st.integers(-9, -1))
+def test_less_than_no_room_holds_nothing(prefix: str, suffix: str, room: int) -> None:
+    assert cut(prefix, suffix, room, (5, 5)) == ("", "")
+
+
 def test_blank_lines_alone_do_not_displace_code() -> None:
     assert tail("a_long_line()\n\n    ", 9) == "e()\n\n    "
     assert head("\n\nend_of_function()", 6) == "\n\nend_"
