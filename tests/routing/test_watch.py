@@ -124,7 +124,7 @@ async def test_what_need_not_wait_is_ended_all_the_same() -> None:
 
 async def test_a_time_may_come_sooner_and_later_than_the_one_before() -> None:
     watch = Watch()
-    await watch.wait(ready(), watch.now() + 60, late)
+    await watch.wait(ready(), watch.now() + 600, late)
     for until in (0.01, 0.02, 0.01):
         await watch.wait(ready(), watch.now() + until / 2, late)
         with pytest.raises(InhouseError, match="too late"):
@@ -155,7 +155,7 @@ async def test_an_interruption_between_two_waits_cancels_nothing() -> None:
 
 async def test_who_is_being_cancelled_can_be_interrupted_while_tidying_up() -> None:
     watch = Watch()
-    tidying = asyncio.Event()
+    tidying, tidied = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
         try:
@@ -164,6 +164,7 @@ async def test_who_is_being_cancelled_can_be_interrupted_while_tidying_up() -> N
             tidying.set()
             with pytest.raises(InhouseError, match="make room"):
                 await watch.wait(asyncio.sleep(60), inf, late)
+            tidied.set()
 
     working = asyncio.create_task(work())
     await asyncio.sleep(0)
@@ -172,6 +173,7 @@ async def test_who_is_being_cancelled_can_be_interrupted_while_tidying_up() -> N
     watch.interrupt(InhouseError("make room"))
     with pytest.raises(asyncio.CancelledError):
         await working
+    assert tidied.is_set()
 
 
 async def test_what_fails_of_its_own_accord_is_not_said_to_be_interrupted() -> None:
