@@ -26,6 +26,7 @@ from inhouse.features.chat import Chat
 from inhouse.features.completion import Completion
 from inhouse.features.embedding import Embedding
 from inhouse.features.generation import Generation
+from inhouse.features.orphans import Orphans
 from inhouse.features.superseding import Superseding
 from inhouse.features.tasks import Tasks
 from inhouse.features.typeahead import Typeahead
@@ -68,7 +69,9 @@ class Gateway:
         self.probing: set[str] = set()
         """Deployments that are being probed: one probe of each at a time."""
         self._egress = Policy.of(config.egress, config.proxies)
-        self._typeahead = Typeahead()
+        self.orphans = Orphans(lambda deployment: self.standings.waiting(deployment))
+        """What is written on for those who may type along: closed when the gateway stops."""
+        self._typeahead = Typeahead(self.orphans)
         self.providers = Providers(
             ProviderContext(
                 cache=config.cache_folder,
@@ -97,7 +100,7 @@ class Gateway:
                 "deployment cannot answer", deployment=deployment.name, why=str(error)
             ),
         )
-        self.standings = Standings(self._turned)
+        self.standings = Standings(self._turned, self.orphans.make_way)
         self.requested = Requested(
             Allowed(config.gitlab.allowed_endpoints),
             families,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tracemalloc
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from math import inf
 
 from anyio import wait_all_tasks_blocked
@@ -16,8 +16,8 @@ from inhouse.core.catalog import Deployment, Role
 from inhouse.core.delta import Delta, Usage
 from inhouse.core.feature import Feature
 from inhouse.core.requests import Caller, CompletionRequest
+from inhouse.core.trace import Outcome, Trace
 from inhouse.errors import SupersededError, UpstreamError, UpstreamFailure
-from inhouse.features.live import Make
 from inhouse.features.typeahead import BYTES, ENTRIES, LIFETIME, NEARBY, Typeahead
 from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
@@ -32,6 +32,9 @@ TARGET = Target(
 )
 CODE = st.text(alphabet="ab([{)]}\"' \r\n\u00e9\U0001f600\ud800", max_size=8)
 """With line ends of both kinds, a letter of two bytes, one of two surrogates, and half of one."""
+
+
+Make = Callable[[Recording, Watch], AsyncGenerator[Delta]]
 
 
 class Upstream:
@@ -55,19 +58,33 @@ class Upstream:
 class Editor:
     """Asks as a completion does, and remembers what it was told."""
 
-    def __init__(self, typeahead: Typeahead, make: Make, request: CompletionRequest) -> None:
-        self.recording = Recording(request_id="", endpoint="", done=lambda _: None)
+    def __init__(
+        self, typeahead: Typeahead, make: Make, request: CompletionRequest, grace: float = 0
+    ) -> None:
+        self.traces: list[Trace] = []
+        self.recording = Recording(request_id="", endpoint="", done=self.traces.append)
         self.watch = Watch()
-        self._part = typeahead.part(request, TARGET, make, self.watch.began)
+        self.asked = False
+        self._make = make
+        self._grace = grace
+        self._part = typeahead.part(request, TARGET)
 
     async def deltas(self) -> AsyncGenerator[Delta]:
-        reader = self._part.reader(self.recording, self.watch)
-        if reader is None:
-            for delta in self._part.deltas(self.recording):
-                yield delta
-            return
-        async with reader:
-            async for delta in reader:
+        part, live = self._part, self._part.suggestion.live
+        if part.asked:
+            assert live is not None
+            self.asked = True
+            with live.asked(self.recording, self.watch, self._grace):
+                async with contextlib.aclosing(self._make(self.recording, self.watch)) as deltas:
+                    async for delta in deltas:
+                        live.add(delta)
+                        yield delta
+        elif (reader := part.reader(self.recording, self.watch)) is not None:
+            with reader:
+                async for delta in reader:
+                    yield delta
+        else:
+            for delta in part.deltas(self.recording):
                 yield delta
 
 
@@ -122,7 +139,7 @@ async def test_who_reads_along_gets_the_same_whenever_it_comes(
 
 async def test_it_lasts_for_a_while() -> None:
     now = 0.0
-    typeahead, upstream = Typeahead(lambda: now), Upstream(["abc"])
+    typeahead, upstream = Typeahead(clock=lambda: now), Upstream(["abc"])
     await read(typeahead, upstream, "x")
     now = LIFETIME - 1
     assert await read(typeahead, upstream, "xa") == "bc"

@@ -106,6 +106,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Whether typing along a suggestion, or back to one, asks no model."),
     ] = True
+    completion_grace: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=5,
+            description=(
+                "Seconds that a completion of a named file is written on when its caller has hung"
+                " up, for whoever types along; 0: none."
+            ),
+        ),
+    ] = 0.5
     max_queued: Annotated[
         int,
         Meta(ge=0, le=100_000, description="Requests that may wait for one busy deployment."),

@@ -71,23 +71,38 @@ class Completion:
         self, request: CompletionRequest, target: Target, recording: Recording, watch: Watch
     ) -> AsyncGenerator[Delta]:
         """Yield what is left of an earlier suggestion, else an answer that others may read too."""
-        part = self._typeahead.part(
-            request,
-            target,
-            lambda witness, own: self._deltas(request, target, witness, own),
-            watch.began,
-        )
-        reader = part.reader(recording, watch)
-        if reader is None:
-            with self._claimed(request, target, watch, part.suggestion):
-                for delta in part.deltas(recording):
-                    yield delta
-            return
-        # Whoever types along reads before it claims, so that the answer always has a reader.
-        async with reader:
-            with self._claimed(request, target, watch, part.suggestion):
+        part = self._typeahead.part(request, target)
+        claimed = self._claimed(request, target, watch, part.suggestion)
+        live = part.suggestion.live
+        if part.asked and live is not None:
+            asking = live.asked(recording, watch, self._grace(request))
+            with claimed, asking:
+                async with contextlib.aclosing(
+                    self._deltas(request, target, recording, watch)
+                ) as deltas:
+                    async for delta in deltas:
+                        live.add(delta)
+                        yield delta
+                        if live.too_long:
+                            for last in live.cut(recording):
+                                yield last
+                            return
+        elif (reader := part.reader(recording, watch)) is not None:
+            # Whoever types along reads before it claims, so that the answer always has a reader.
+            with reader, claimed:
                 async for delta in reader:
                     yield delta
+        else:
+            with claimed:
+                for delta in part.deltas(recording):
+                    yield delta
+
+    def _grace(self, request: CompletionRequest) -> float:
+        """Return for how many seconds a suggestion is written on when its reader has left."""
+        settings = self._asking.settings
+        # Only the next request for a named file ends what is of no use at once.
+        known = request.path and settings.completion_superseding and not request.fresh
+        return settings.completion_grace if known else 0.0
 
     async def _alone(
         self, request: CompletionRequest, target: Target, recording: Recording, watch: Watch

@@ -1,10 +1,9 @@
-"""One answer of an upstream that several requests read, each at its own pace."""
+"""One answer of an upstream that several requests read."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import inf
 from types import TracebackType
 from typing import Self
@@ -12,16 +11,14 @@ from typing import Self
 import msgspec
 from msgspec import Struct
 
-from inhouse.core.delta import Delta, Deltas, Usage
+from inhouse.core.delta import Delta, Usage
 from inhouse.errors import SupersededError, UpstreamError, UpstreamFailure
+from inhouse.features.orphans import Orphans
 from inhouse.records.recording import Recording
 from inhouse.routing.watch import Watch
 
 LONGEST = 65_536
 """Characters of an answer that is shared; one that goes on regardless ends there, by length."""
-
-Make = Callable[[Recording, Watch], Deltas]
-"""Asks an upstream; the recording learns what that costs."""
 
 
 class Said(Struct, frozen=True):
@@ -34,55 +31,154 @@ class Said(Struct, frozen=True):
 
 
 class Live:
-    """Takes the deltas of one answer for whoever reads it; aborted when the last reader leaves.
+    """An answer on its way through the request that asks for it, for others to read along.
 
-    It belongs to no request, so that each may leave without the others.
+    That request bears the cost, so it stays until the answer has ended, though its caller hangs up:
+    while others read, and for a moment of grace when nobody does.
     """
 
-    def __init__(self, make: Make, began: float, over: Callable[[], None]) -> None:
-        """Begin to ask; `began` is when the request came, in the loop's time.
+    __slots__ = (
+        "_caller",
+        "_deltas",
+        "_grace",
+        "_left",
+        "_orphans",
+        "_over",
+        "_readers",
+        "_recording",
+        "_size",
+        "_waiting",
+        "_watch",
+        "ended",
+        "error",
+        "finish_reason",
+    )
 
-        `over` is called once, when the answer has ended or is aborted.
-        """
-        self.recording = Recording(request_id="", endpoint="", done=_unrecorded)
-        self.deltas: list[Delta] = []
-        self.text = ""
+    def __init__(self, orphans: Orphans, caller: object, over: Callable[[], None]) -> None:
+        """`caller` is whose it is; `over` is called once, when the answer has ended."""
+        self._orphans = orphans
+        self._caller = caller
+        self._over = over
+        self._recording: Recording | None = None
+        self._watch: Watch | None = None
+        self._grace = 0.0
+        self._left = False
+        self._readers = 0
+        self._waiting: list[asyncio.Future[None]] = []
+        self._deltas: list[Delta] = []
+        self._size = 0
         self.finish_reason = ""
         self.ended = False
         """Whether nothing more comes."""
         self.error: Exception | None = None
-        self._over = over
-        self._readers: list[Reader] = []
-        self._waiting: list[asyncio.Future[None]] = []
-        self._borne = False
-        self._task = asyncio.create_task(self._take(make, began), name="shared answer")
 
     @property
     def complete(self) -> bool:
         """Whether this is what the model has to say, and not what it got to say in its time."""
         told = self.finish_reason in {"stop", "length"}
-        return self.ended and self.error is None and told and not self.recording.cut
+        cut = self._recording is None or self._recording.cut
+        return self.ended and self.error is None and told and not cut
+
+    @property
+    def deployment(self) -> str:
+        """Who writes it, empty where that is not known yet."""
+        return "" if self._recording is None else self._recording.deployment
 
     @property
     def said(self) -> Said:
         """What has come so far."""
-        told = self.recording
-        return Said(self.text, self.finish_reason, told.deployment, told.family)
+        text = "".join([delta.text for delta in self._deltas])
+        family = "" if self._recording is None else self._recording.family
+        return Said(text, self.finish_reason, self.deployment, family)
 
-    def join(self, reader: Reader) -> None:
-        """Count a reader in."""
-        self._readers.append(reader)
+    @property
+    def doomed(self) -> bool:
+        """Whether something has put an end to it that it has not come to yet."""
+        return self._watch is not None and self._watch.interrupted
 
-    async def leave(self, reader: Reader) -> None:
-        """Count a reader out, and abort the upstream where it was the last."""
-        self._readers.remove(reader)
-        try:
-            if not self._readers and not self.ended:
-                self._end()
-                self._task.cancel()
-                await asyncio.wait({self._task})
-        finally:
-            self._charge(reader)
+    def asked(self, recording: Recording, watch: Watch, grace: float) -> Self:
+        """Return the block in which a request asks; it adds each delta before it hands it on.
+
+        `grace` are the seconds that the answer goes on when nobody reads it.
+        """
+        self._recording, self._watch, self._grace = recording, watch, grace
+        return self
+
+    def __enter__(self) -> Self:
+        """Begin: whether the caller's hang-up ends the request, is ours to tell from now on."""
+        if self._recording is not None:
+            self._recording.stays = self._stays
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        """End; whoever reads along raises what this request does."""
+        if self._recording is not None:
+            self._recording.stays = None
+        if isinstance(error, Exception):
+            self.error = error
+        elif error is not None:
+            self.error = UpstreamError(
+                UpstreamFailure.PROTOCOL, "The request that this answer was read along with ended."
+            )
+        self.ended = True
+        self._orphans.release(self)
+        self._over()
+        self._wake()
+
+    def add(self, delta: Delta) -> None:
+        """Take a delta for those who read along."""
+        self._deltas.append(delta)
+        self._size += len(delta.text)
+        if delta.finish_reason is not None:
+            self.finish_reason = delta.finish_reason
+        if self._waiting:
+            self._wake()
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the answer goes on regardless."""
+        return self._size > LONGEST and not self.finish_reason
+
+    def cut(self, recording: Recording) -> Iterator[Delta]:
+        """Yield the end of an answer that is too long."""
+        usage = recording.left_early("length")
+        for delta in (Delta(finish_reason="length"), Delta(usage=usage)):
+            self.add(delta)
+            yield delta
+
+    def join(self) -> None:
+        """Count one in who reads along."""
+        self._readers += 1
+        self._orphans.release(self)
+
+    def leave(self) -> None:
+        """Count one out again."""
+        self._readers -= 1
+        self.touch()
+
+    def touch(self) -> None:
+        """Where nobody reads, let the grace begin anew."""
+        if self._left and not (self.ended or self._readers or self._spared()):
+            self.abort()
+
+    def abandon(self) -> None:
+        """Nobody will read along any more who does not yet: there is no grace now."""
+        self._grace = 0.0
+        self.touch()
+
+    def abort(self) -> None:
+        """End the answer at once."""
+        if self._watch is not None:
+            self._watch.interrupt(SupersededError("Nobody waits for this answer any more."))
+
+    def after(self, position: int) -> Delta | None:
+        """Return the delta at a position, None where it has not come yet."""
+        return self._deltas[position] if position < len(self._deltas) else None
 
     async def more(self, watch: Watch) -> None:
         """Wait until something has come; raises what interrupts `watch`."""
@@ -90,34 +186,13 @@ class Live:
         self._waiting.append(future)
         await watch.wait(future, inf, _late)
 
-    async def _take(self, make: Make, began: float) -> None:
-        watch = Watch()
-        watch.began = began
-        try:
-            async with contextlib.aclosing(make(self.recording, watch)) as deltas:
-                async for delta in deltas:
-                    self._add(delta)
-                    if len(self.text) > LONGEST and not self.finish_reason:
-                        self._add(Delta(finish_reason="length"))
-                        self._add(Delta(usage=self.recording.left_early("length")))
-                        break
-        except Exception as error:  # noqa: BLE001 -- each reader raises it
-            self.error = error
-        finally:
-            watch.close()
-            self._end()
+    def _stays(self) -> bool:
+        """Hear that the caller has hung up; tell whether the answer goes on all the same."""
+        self._left = bool(self._readers) or self._spared()
+        return self._left
 
-    def _add(self, delta: Delta) -> None:
-        self.deltas.append(delta)
-        self.text += delta.text
-        self.finish_reason = delta.finish_reason or self.finish_reason
-        self._wake()
-
-    def _end(self) -> None:
-        if not self.ended:
-            self.ended = True
-            self._over()
-            self._wake()
+    def _spared(self) -> bool:
+        return self._orphans.take(self, self._caller, self._grace)
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -125,29 +200,17 @@ class Live:
             if not future.done():
                 future.set_result(None)
 
-    def _charge(self, reader: Reader) -> None:
-        """Have one request bear the cost: the one that asked, else the first to see the end."""
-        alone = reader.asked or not any(each.asked for each in self._readers)
-        if self.ended and alone and not self._borne:
-            self._borne = True
-            reader.recording.bears(self.recording)
-        elif reader.asked:
-            reader.recording.asked(self.recording)
-
 
 class Reader:
-    """Reads an answer from the character `start` on, from the first delta to the last.
+    """Reads along an answer from the character `start` on, from the first delta to the last.
 
-    An async context manager, and an iterator of deltas. Raises what the upstream's stream raised,
-    and SupersededError where another request took the place of this one.
+    A context manager, and an iterator of deltas. Raises what the upstream's stream raised, and
+    SupersededError where another request took the place of this one.
     """
 
-    def __init__(
-        self, live: Live, recording: Recording, watch: Watch, start: int, *, asked: bool
-    ) -> None:
-        """`watch` interrupts this reader alone; `asked` says that it is why there is an answer."""
-        self.recording = recording
-        self.asked = asked
+    def __init__(self, live: Live, recording: Recording, watch: Watch, start: int) -> None:
+        """`watch` interrupts this reader alone."""
+        self._recording = recording
         self._live = live
         self._watch = watch
         self._skip = start
@@ -155,19 +218,19 @@ class Reader:
         self._begun = self._finished = False
         self._superseded: SupersededError | None = None
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         """Count as a reader from here on."""
-        self._live.join(self)
+        self._live.join()
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
         """Leave."""
-        await self._live.leave(self)
+        self._live.leave()
 
     def __aiter__(self) -> Self:
         """Return itself."""
@@ -177,12 +240,12 @@ class Reader:
         """Return the next delta that has something for this reader."""
         live = self._live
         while self._superseded is None:
-            while self._at < len(live.deltas):
-                delta = self._own(live.deltas[self._at])
+            while (delta := live.after(self._at)) is not None:
                 self._at += 1
-                if delta is not None:
-                    self._note(delta)
-                    return delta
+                own = self._own(delta)
+                if own is not None:
+                    self._note(own)
+                    return own
             if live.error is not None:
                 raise live.error
             if live.ended:
@@ -199,30 +262,22 @@ class Reader:
         """Return what this reader gets of a delta, None where that is nothing."""
         skipped = min(self._skip, len(delta.text))
         usage = delta.usage
-        if not skipped and (usage is None or self.asked):
+        if not skipped and usage is None:
             return delta
         self._skip -= skipped
         # What was not asked for again has cost nothing.
-        usage = usage if usage is None or self.asked else Usage()
+        usage = usage if usage is None else Usage()
         own = msgspec.structs.replace(delta, text=delta.text[skipped:], usage=usage)
         return None if own == Delta() else own
 
     def _note(self, delta: Delta) -> None:
         if not self._begun:
             self._begun = True
-            if self.asked:
-                self.recording.asked(self._live.recording)
-            else:
-                said = self._live.said
-                self.recording.remembers(said.deployment, said.family)
+            said = self._live.said
+            self._recording.remembers(said.deployment, said.family)
         if delta.finish_reason is not None:
             self._finished = True
-            self.recording.finish_reason = delta.finish_reason
-
-
-def _unrecorded(trace: object) -> None:
-    """Drop it: the requests that read along leave the traces."""
-    del trace
+            self._recording.finish_reason = delta.finish_reason
 
 
 def _late() -> UpstreamError:

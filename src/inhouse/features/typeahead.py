@@ -18,7 +18,9 @@ from msgspec import Struct
 from inhouse.core.delta import Delta, Usage
 from inhouse.core.requests import CompletionRequest, Params
 from inhouse.features.closing import CLOSERS, closed
-from inhouse.features.live import Live, Make, Reader, Said
+from inhouse.features.live import Live, Reader, Said
+from inhouse.features.orphans import Orphans
+from inhouse.features.windows import agree, typed
 from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
 from inhouse.routing.watch import Watch
@@ -33,6 +35,8 @@ BYTES = 16 * 1024 * 1024
 """Memory that they may take, about."""
 AN_ENTRY = 2048
 """Bytes of a suggestion besides its text and the code around it, about."""
+HEAD = 64
+"""Characters that tell files apart which have no name."""
 MOST_TOKENS = 4096
 """A completion that may be longer is neither remembered nor shared."""
 MOST_CLOSERS = 8
@@ -72,28 +76,30 @@ class Suggestion:
     def settle(self, live: Live) -> None:
         """Keep what was said, and not in which pieces it came."""
         self._said, self.live = live.said, None
-        self.size += sys.getsizeof(live.text)
+        self.size += sys.getsizeof(self._said.text)
 
     def part(self, request: CompletionRequest) -> Part | None:
         """Return what of the suggestion answers `request`, None where nothing does."""
         prefix, suffix = self.place
-        text, typed = self.said.text, len(request.prefix) - len(prefix)
-        if not (0 <= typed <= len(text) and request.prefix.endswith(text[:typed])):
+        slides = bool(request.path)
+        if not (slides or request.prefix.startswith(prefix)):
             return None
-        if not request.prefix.startswith(prefix):
+        live = self.live
+        if live is not None and live.doomed:
             return None
-        if request.suffix == suffix:
-            if typed:
+        text = self.said.text
+        start = typed(prefix, text, request.prefix, slides=slides)
+        if start is None:
+            return None
+        if agree(request.suffix, suffix) if slides else request.suffix == suffix:
+            if start:
                 # Whoever has typed all that is known wants to know how it goes on.
-                return Part(self, typed) if text[typed:].strip() else None
+                return Part(self, start) if text[start:].strip() else None
             same = hash(request.context) == self.context and not _varied(request.params)
             return Part(self) if same else None
-        closers = request.suffix[: max(0, len(request.suffix) - len(suffix))]
-        inserted = 0 < len(closers) <= MOST_CLOSERS and CLOSERS.issuperset(closers)
-        if not (typed and inserted and request.suffix.endswith(suffix)):
-            return None
-        stop = closed(text, typed, closers)
-        return Part(self, typed, stop) if stop and text[typed:stop].strip() else None
+        closers = _inserted(request.suffix, suffix) if start else ""
+        stop = closed(text, start, closers) if closers else None
+        return Part(self, start, stop) if stop and text[start:stop].strip() else None
 
 
 class Part(Struct, frozen=True):
@@ -112,10 +118,12 @@ class Part(Struct, frozen=True):
         live = self.suggestion.live
         if live is None or self.stop is not None:
             return None
-        return Reader(live, recording, watch, self.start, asked=self.asked)
+        return Reader(live, recording, watch, self.start)
 
     def deltas(self, recording: Recording) -> Iterator[Delta]:
         """Yield what is there."""
+        if (live := self.suggestion.live) is not None:
+            live.touch()
         said = self.suggestion.said
         recording.remembers(said.deployment, said.family)
         recording.finish_reason = said.finish_reason if self.stop is None else "stop"
@@ -132,8 +140,11 @@ class Typeahead:
     keystroke, and what they show goes on all the same. Bounded in number, size and time.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Know of none; `clock` tells seconds."""
+    def __init__(
+        self, orphans: Orphans | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Know of none; `orphans` are those that nobody reads just now, `clock` tells seconds."""
+        self._orphans = orphans or Orphans()
         self._clock = clock
         self._scopes: dict[_Scope, list[Suggestion]] = {}
         # In the order of their coming, which is that of their going.
@@ -141,16 +152,18 @@ class Typeahead:
         self._size = 0
 
     def forget(self) -> None:
-        """Forget everything; who reads, reads on."""
+        """Forget everything; who reads, reads on, and what nobody reads is aborted."""
+        for suggestion in self._known:
+            if suggestion.live is not None:
+                suggestion.live.abandon()
         self._scopes.clear()
         self._known.clear()
         self._size = 0
 
-    def part(self, request: CompletionRequest, target: Target, make: Make, began: float) -> Part:
-        """Return what answers `request`, of a suggestion that `make` asks for where none is known.
+    def part(self, request: CompletionRequest, target: Target) -> Part:
+        """Return what answers `request`: some of a suggestion, or one that is still to be asked.
 
-        `began` is when the request came, in the loop's time. What is still coming has to be read
-        before anything is waited for.
+        What is still coming has to be read before anything is waited for, and likewise asked.
         """
         now = self._clock()
         while self._known and (oldest := next(iter(self._known))).born <= now - LIFETIME:
@@ -161,7 +174,8 @@ class Typeahead:
             if part is not None and suggestion.target.deployments == target.deployments:
                 return part
         suggestion = Suggestion(scope, request, target, now)
-        suggestion.live = Live(make, began, lambda: self._over(suggestion))
+        caller = (target.caller.name, request.user)
+        suggestion.live = Live(self._orphans, caller, lambda: self._over(suggestion))
         self._keep(suggestion)
         return Part(suggestion, asked=True)
 
@@ -193,10 +207,22 @@ class Typeahead:
     def _drop(self, suggestion: Suggestion) -> None:
         del self._known[suggestion]
         self._size -= suggestion.size
+        if suggestion.live is not None:
+            suggestion.live.abandon()
         nearby = self._scopes[suggestion.scope]
         nearby.remove(suggestion)
         if not nearby:
             del self._scopes[suggestion.scope]
+
+
+def _inserted(suffix: str, earlier: str) -> str:
+    """Return the closing characters that stand before what stood behind the cursor."""
+    for count in range(1, min(MOST_CLOSERS, len(suffix)) + 1):
+        if suffix[count - 1] not in CLOSERS:
+            break
+        if agree(suffix[count:], earlier):
+            return suffix[:count]
+    return ""
 
 
 def _varied(params: Params) -> bool:
@@ -214,6 +240,8 @@ def _scope(request: CompletionRequest, target: Target) -> _Scope:
         request.user,
         request.project,
         request.path,
+        # All files without a name would else be looked through for each request.
+        "" if request.path or len(request.prefix) < HEAD else request.prefix[:HEAD],
         request.language,
         params.max_tokens,
         params.temperature,
@@ -221,9 +249,9 @@ def _scope(request: CompletionRequest, target: Target) -> _Scope:
         params.stop,
         params.seed,
         params.whole,
-        msgspec.json.encode(params.extra, order="deterministic"),
+        msgspec.json.encode(params.extra, order="deterministic") if params.extra else b"",
         target.feature,
-        tuple(each.name for each in target.deployments),
+        tuple([each.name for each in target.deployments]),
         target.weights,
         target.deadlines,
     )

@@ -27,6 +27,7 @@ class Recording:
     __slots__ = (
         "_done",
         "_error",
+        "_left",
         "_outcome",
         "_prompt_estimate",
         "_remembered",
@@ -49,6 +50,7 @@ class Recording:
         "prompt_tokens",
         "request_id",
         "status",
+        "stays",
         "stream",
         "team",
         "user",
@@ -62,6 +64,7 @@ class Recording:
         self._started_clock = time.perf_counter()
         self._outcome = Outcome.OK
         self._error = ""
+        self._left = False
         self._prompt_estimate = 0
         self._remembered = ""
         self._told = False
@@ -80,6 +83,9 @@ class Recording:
         self.deployments: tuple[str, ...] = ()
         self.failures: tuple[str, ...] = ()
         self.stream = False
+        self.stays: Callable[[], bool] | None = None
+        """Tells whether a request that its caller has left goes on; none does unless this says so.
+        """
         self.status = 200
         self.first_delta: float | None = None
         self.deltas = 0
@@ -134,20 +140,10 @@ class Recording:
         self._outcome = Outcome.REMEMBERED
         self._remembered, self.family = deployment, family
 
-    def asked(self, stream: Recording) -> None:
-        """Note whom a stream has asked that others may read too."""
-        self.deployments, self.failures = stream.deployments, stream.failures
-        self.family = stream.family
-        if stream.first_delta is not None:
-            self.first_delta = max(stream.first_delta, self._started_clock)
-
-    def bears(self, stream: Recording) -> None:
-        """Note what such a stream has cost."""
-        self.asked(stream)
-        self._outcome = Outcome.OK
-        cost = stream.usage
-        self._told, self.deltas = True, stream.deltas
-        self.prompt_tokens, self.completion_tokens = cost.prompt_tokens, cost.completion_tokens
+    def left(self) -> bool:
+        """Note that the caller has hung up; tell whether what it asked for goes on all the same."""
+        self._left = True
+        return self.stays is not None and self.stays()
 
     def failed(self, error: UpstreamError) -> None:
         """Note that the deployment asked last did not answer, or not to the end."""
@@ -194,14 +190,14 @@ class Recording:
         at: TracebackType | None,
     ) -> None:
         """Close the trace and hand it on; exceptions pass."""
-        if error is not None:
+        if error is not None or self._left:
             self._left_by(error)
         self._done(self._trace())
 
-    def _left_by(self, error: BaseException) -> None:
-        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+    def _left_by(self, error: BaseException | None) -> None:
+        if self._left or isinstance(error, asyncio.CancelledError | GeneratorExit):
             self.status, self._outcome, self._error = CLIENT_CLOSED_REQUEST, Outcome.CANCELLED, ""
-        else:
+        elif error is not None:
             self.fail(error, 500)
 
     def _trace(self) -> Trace:

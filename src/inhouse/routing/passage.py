@@ -55,7 +55,9 @@ class Passage:
         if not queue.enter(standing.deployment.max_concurrent):
             self._queued_at = self._watch.now()
             priority = self._target.feature.priority
-            turn = queue.wait(priority, self._settings.max_queued)
+            # Who leaves gives a slot back soon: that many more may wait.
+            longest = self._settings.max_queued + standing.make_way()
+            turn = queue.wait(priority, longest)
             await self._watch.wait(turn, self._late.first, self._not_let_in)
         circuit = self._circuit = standing.circuit
         if not circuit.admits():

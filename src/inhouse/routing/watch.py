@@ -29,6 +29,7 @@ class Watch:
         "_timer",
         "_until",
         "began",
+        "interrupted",
         "now",
     )
 
@@ -46,6 +47,8 @@ class Watch:
         """Returns the loop's time."""
         self.began = self.now()
         """The loop's time at which the request came."""
+        self.interrupted = False
+        """Whether somebody has interrupted, ever."""
 
     async def wait(
         self, what: Awaitable[Result], until: float, late: Callable[[], InhouseError]
@@ -106,10 +109,8 @@ class Watch:
 
     def interrupt(self, error: InhouseError) -> None:
         """End the present wait, or the next one, by raising `error` there."""
-        if self._struck is None:
-            self._struck = error
-            if self._task is not None:
-                self._task.cancel()
+        self.interrupted = True
+        self._strike(error)
 
     def close(self) -> None:
         """Stop the timer; nothing is waited for any more."""
@@ -132,7 +133,13 @@ class Watch:
         if self.now() < self._until:
             self._arm(self._until)
         elif self._late is not None:
-            self.interrupt(self._late())
+            self._strike(self._late())
+
+    def _strike(self, error: InhouseError) -> None:
+        if self._struck is None:
+            self._struck = error
+            if self._task is not None:
+                self._task.cancel()
 
 
 def _drop(what: Awaitable[object]) -> None:

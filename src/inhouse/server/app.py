@@ -13,7 +13,7 @@ from inhouse.records.recording import Recording
 from inhouse.server import health, openapi, pages
 from inhouse.server.api import gitlab, openai, operations
 from inhouse.server.api.tabby import endpoints as tabby
-from inhouse.server.asgi import GONE, Application, Receive, Scope, Send
+from inhouse.server.asgi import GONE, LEFT, Application, Receive, Scope, Send
 from inhouse.server.dialect import Dialect
 from inhouse.server.errors import problem
 from inhouse.server.exchange import Exchange, request_id
@@ -53,6 +53,7 @@ class _App:
         endpoint = _endpoint(scope, found)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         with self._recording(endpoint, request_id(headers)) as recording:
+            scope["extensions"][LEFT](recording.left)
             variables = found.variables if found is not None else {}
             exchange = Exchange(
                 self._gateway,

@@ -16,3 +16,9 @@ GONE = "inhouse.gone"
 
 Our server cancels the task of a request whose caller does, and this tells why it was cancelled.
 """
+
+LEFT = "inhouse.left"
+"""The extension by which a scope takes what is to be asked when the caller hangs up.
+
+Where that returns true, the request is not cancelled: it goes on, and nobody hears its answer.
+"""

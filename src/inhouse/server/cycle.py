@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from time import time
 from typing import Protocol
 
-from inhouse.server.asgi import GONE, Application, Message, Scope
+from inhouse.server.asgi import GONE, LEFT, Application, Message, Scope
 
 STATUS_LINES = {
     each.value: b"HTTP/1.1 %d %b\r\n" % (each.value, each.phrase.encode()) for each in HTTPStatus
@@ -69,7 +70,8 @@ class Line(Protocol):
 class Cycle:
     """One request on its way through the application.
 
-    A caller who hangs up before the answer is complete ends the task, in whatever phase it is.
+    A caller who hangs up before the answer is complete ends the task, in whatever phase it is,
+    unless the application wants to go on.
     """
 
     __slots__ = (
@@ -79,6 +81,7 @@ class Cycle:
         "_chunks",
         "_expects",
         "_head",
+        "_left",
         "_line",
         "_pieces",
         "_running",
@@ -114,19 +117,24 @@ class Cycle:
         self._chunked = False
         self._task: asyncio.Task[None] | None = None
         self._running = False
+        self._left: Callable[[], bool] | None = None
 
     def start(
         self, application: Application, scope: Scope, loop: asyncio.AbstractEventLoop
     ) -> asyncio.Task[None]:
         """Let the application answer, in a task of its own."""
         # The scope knows us: if we knew it, each request would leave a circle of objects.
-        scope["extensions"] = {GONE: self.is_gone}
+        scope["extensions"] = {GONE: self.is_gone, LEFT: self.when_left}
         self._task = loop.create_task(self._run(application, scope))
         return self._task
 
     def is_gone(self) -> bool:
         """Tell whether the caller has hung up before the answer was complete."""
         return self.gone
+
+    def when_left(self, left: Callable[[], bool]) -> None:
+        """Ask `left` when the caller hangs up; where it returns true, the task goes on."""
+        self._left = left
 
     def feed(self, piece: bytes) -> None:
         """Take a piece of the body."""
@@ -148,7 +156,7 @@ class Cycle:
         self.gone = True
         self._wake()
         # A task that has not begun would end without a trace of the request.
-        if self._task is not None and self._running:
+        if self._task is not None and self._running and not (self._left and self._left()):
             self._task.cancel()
 
     async def receive(self) -> Message:

@@ -97,6 +97,8 @@ async def listening(
             metrics_url = base_url(sock)
         server = served(app(gateway), [own], defect, patience=patience, hurry=hurry)
         await stack.enter_async_context(server)
+        # Running requests are waited for, and nobody types along any more.
+        stack.callback(gateway.orphans.close)
         yield Addresses(url=base_url(own), metrics=metrics_url)
 
 
