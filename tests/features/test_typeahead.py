@@ -18,7 +18,9 @@ from inhouse.core.feature import Feature
 from inhouse.core.requests import Caller, CompletionRequest
 from inhouse.core.trace import Outcome, Trace
 from inhouse.errors import SupersededError, UpstreamError, UpstreamFailure
+from inhouse.features.orphans import PER_CALLER, PER_DEPLOYMENT, Orphans
 from inhouse.features.typeahead import BYTES, ENTRIES, LIFETIME, NEARBY, Typeahead
+from inhouse.features.windows import COMMON, typed
 from inhouse.records.recording import Recording
 from inhouse.routing.target import Target
 from inhouse.routing.watch import Watch
@@ -126,13 +128,17 @@ async def test_who_reads_along_gets_the_same_whenever_it_comes(
     upstream = Upstream(pieces)
     shown = ""
     editor = Editor(typeahead, upstream, CompletionRequest(prefix="x = "))
+    along: list[tuple[str, Upstream, asyncio.Task[str]]] = []
     async for delta in editor.deltas():
         shown += delta.text
         for start in starts:
-            typed = shown[:start]
-            again = Upstream(["?"])
-            rest = await read(typeahead, again, f"x = {typed}")
-            assert again.asked or rest == "?" or typed + rest == first
+            typed, again = shown[:start], Upstream(["?"])
+            reading = asyncio.create_task(read(typeahead, again, f"x = {typed}"))
+            along.append((typed, again, reading))
+        await asyncio.sleep(0)
+    for typed, again, reading in along:
+        rest = await reading
+        assert again.asked or rest == "?" or typed + rest == first
     assert shown == first
     assert upstream.asked == 1
 
@@ -183,8 +189,10 @@ class Held:
     def __init__(self) -> None:
         self.said = asyncio.Queue[str | None]()
         self.ended = ""
+        self.asked = 0
 
     def __call__(self, recording: Recording, watch: Watch) -> AsyncGenerator[Delta]:
+        self.asked += 1
         return self.answer(recording, watch)
 
     async def answer(self, recording: Recording, watch: Watch) -> AsyncGenerator[Delta]:
@@ -208,27 +216,38 @@ def late() -> UpstreamError:
 
 
 class Reading:
-    """A request that reads along in a task of its own."""
+    """A request of a file in a task of its own, whose caller may hang up."""
 
-    def __init__(self, typeahead: Typeahead, held: Held, typed: str) -> None:
-        self.typed, self.shown, self.superseded = typed, "", False
-        self.editor = Editor(typeahead, held, CompletionRequest(prefix=f"x = {typed}"))
+    def __init__(self, typeahead: Typeahead, held: Held, typed: str, grace: float) -> None:
+        self.typed, self.shown = typed, ""
+        self.superseded = self.left = False
+        request = CompletionRequest(prefix=f"x = {typed}", path="a.py")
+        self.editor = Editor(typeahead, held, request, grace)
         self.task = asyncio.create_task(self._read())
 
-    def end(self, how: str) -> None:
-        """Have another request take its place, its caller leave, or both at once."""
-        if how != "leave":
-            self.editor.watch.interrupt(SupersededError("Another one came."))
-        if how != "take":
+    @property
+    def reads(self) -> bool:
+        """Whether there is still somebody to read for."""
+        return not (self.task.done() or self.left)
+
+    def leave(self) -> None:
+        """Do as the server does when a caller hangs up."""
+        self.left = True
+        if not self.editor.recording.left():
             self.task.cancel()
 
+    def take(self) -> None:
+        """Have another request take its place."""
+        self.editor.watch.interrupt(SupersededError("Another one came."))
+
     async def _read(self) -> None:
-        try:
-            async with contextlib.aclosing(self.editor.deltas()) as deltas:
-                async for delta in deltas:
-                    self.shown += delta.text
-        except SupersededError:
-            self.superseded = True
+        with self.editor.recording:
+            try:
+                async with contextlib.aclosing(self.editor.deltas()) as deltas:
+                    async for delta in deltas:
+                        self.shown += delta.text
+            except SupersededError:
+                self.superseded = True
 
 
 STEPS = st.lists(
@@ -236,49 +255,155 @@ STEPS = st.lists(
         st.tuples(st.just("say"), st.text(alphabet="ab", min_size=1, max_size=3)),
         st.tuples(st.just("come"), st.integers(0, 6)),
         st.tuples(st.just("leave"), st.integers(0, 9)),
-        st.tuples(st.just("take"), st.integers(0, 9)),
-        st.tuples(st.just("both"), st.integers(0, 9)),
+        st.tuples(st.sampled_from(["take", "both", "end"]), st.integers(0, 9)),
     ),
     max_size=20,
 )
 
 
-@given(steps=STEPS, ends=st.booleans())
+@given(steps=STEPS, ends=st.booleans(), grace=st.sampled_from([0, 3600]))
 async def test_whoever_comes_and_goes_the_others_read_on(
-    steps: list[tuple[str, int | str]], ends: bool
+    steps: list[tuple[str, int | str]], ends: bool, grace: float
 ) -> None:
-    typeahead, held, said, spoken = Typeahead(), Held(), "", 0
-    readings = [Reading(typeahead, held, "")]
+    orphans = Orphans()
+    typeahead, held, said, spoken = Typeahead(orphans), Held(), "", 0
+    readings = [Reading(typeahead, held, "", grace)]
     await wait_all_tasks_blocked()
     for step, argument in steps:
-        running = [each for each in readings if not each.task.done()]
-        if not running:
-            break
+        reading = [each for each in readings if each.reads]
         if isinstance(argument, str):
             said, spoken = said + argument, spoken + 1
             held.said.put_nowait(argument)
         elif step == "come":
             if argument == 0 or said[argument:].strip():
-                readings.append(Reading(typeahead, held, said[:argument]))
-        else:
-            running[argument % len(running)].end(step)
+                readings.append(Reading(typeahead, held, said[:argument], grace))
+        elif step == "end":
+            orphans.end()
+        elif step == "leave" and reading:
+            reading[argument % len(reading)].leave()
+        elif reading:
+            if step == "both":
+                reading[argument % len(reading)].leave()
+            for each in readings:
+                each.take()
         await wait_all_tasks_blocked()
+        if held.ended:
+            break
+        # Nobody asks a second time, whoever is left.
+        assert held.asked == 1
+        assert grace or any(each.reads for each in readings)
         for each in readings:
-            if not each.task.done():
-                assert each.typed + each.shown == said
-    staying = [each for each in readings if not each.task.done()]
-    ends = ends and bool(staying)
+            assert each.left or each.typed + each.shown == said
+    ends = ends and not held.ended
     if ends:
         held.said.put_nowait(None)
         await wait_all_tasks_blocked()
-        assert all(each.typed + each.shown == said for each in staying)
-    for each in staying:
-        each.task.cancel()
+        assert all(each.left or each.typed + each.shown == said for each in readings)
+    for each in readings:
+        if each.reads:
+            each.leave()
+    orphans.end()
     await asyncio.gather(*(each.task for each in readings), return_exceptions=True)
     assert held.ended == ("well" if ends else "aborted")
-    # What an upstream has counted is borne once, whoever is left to do so.
-    told = [each.editor.recording.usage.completion_tokens for each in readings]
-    assert len([tokens for tokens in told if tokens]) <= 1
-    assert sum(told) == (7 if ends else spoken)
+    # What an upstream has counted is borne once, by who asked.
+    (asker, *along) = [each.editor.traces[0] for each in readings]
+    assert asker.completion_tokens == (7 if ends else min(spoken, asker.deltas))
+    assert not any(trace.completion_tokens or trace.deltas for trace in along)
+    for each in readings:
+        (trace,) = each.editor.traces
+        assert (trace.outcome is Outcome.CANCELLED) == each.left
     again = Upstream(["?"])
-    assert await read(typeahead, again, "x = ") == (said if ends else "?")
+    assert await read(typeahead, again, "x = ", path="a.py") == (said if ends else "?")
+
+
+class Written:
+    """An answer that may become an orphan."""
+
+    def __init__(self, deployment: str = "model") -> None:
+        self.deployment = deployment
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+async def test_orphans_are_bounded_and_the_oldest_go() -> None:
+    orphans = Orphans()
+    many = [Written() for _ in range(PER_CALLER + 1)]
+    assert all(orphans.take(each, "ada", 3600) for each in many)
+    assert [each.aborted for each in many] == [True] + [False] * PER_CALLER
+    more = [Written() for _ in range(PER_DEPLOYMENT)]
+    assert all(orphans.take(each, number, 3600) for number, each in enumerate(more))
+    assert all(each.aborted for each in many)
+    elsewhere = Written("other")
+    assert orphans.take(elsewhere, "ada", 3600)
+    assert not any(each.aborted for each in more)
+    orphans.close()
+    assert all(each.aborted for each in (*more, elsewhere))
+    assert not orphans.take(Written(), "ada", 3600)
+
+
+async def test_orphans_make_way_where_somebody_waits() -> None:
+    waiting = {"model": 0}
+    orphans = Orphans(waiting.__getitem__)
+    first = Written()
+    assert orphans.take(first, "ada", 3600)
+    assert orphans.make_way("other") == 0
+    assert not first.aborted
+    assert orphans.make_way("model") == 1
+    assert first.aborted
+    waiting["model"] = 1
+    assert not orphans.take(Written(), "ada", 3600)
+
+
+FILE = st.text(alphabet="ab\n", max_size=8)
+
+
+@given(
+    head=FILE,
+    common=st.text(alphabet="ab\n", min_size=COMMON, max_size=COMMON + 40),
+    text=st.text(alphabet="ab\n", min_size=1, max_size=8),
+    count=st.integers(0, 8),
+    cut=st.integers(0, 60),
+    more=FILE,
+)
+def test_a_window_that_slid_shows_what_was_typed_or_is_not_told(
+    head: str, common: str, text: str, count: int, cut: int, more: str
+) -> None:
+    earlier, written = head + common, text[:count]
+    assert typed(earlier, text, earlier + written, slides=False) == len(written)
+    slid = (earlier + written)[cut:]
+    found = typed(earlier, text, slid, slides=True)
+    # A window that shows the very same code asks the very same question.
+    if found is not None and not slid.startswith(earlier):
+        assert found == len(written)
+        assert len(slid) - found >= COMMON
+    other = slid + more
+    found = typed(earlier, text, other, slides=True)
+    # Whatever was typed, it is how the suggestion begins, behind code that was known.
+    assert found is None or (earlier + text[:found]).endswith(other)
+
+
+async def test_editors_that_send_a_window_type_along() -> None:
+    typeahead, upstream = Typeahead(), Upstream(["return a", " + b"])
+    file = "".join(f"line_{number} = {number}\n" for number in range(200))
+    behind = "".join(f"\nafter_{number}" for number in range(200))
+    suffix = behind[:900]
+    assert await read(typeahead, upstream, file[-900:], suffix, "a.py") == "return a + b"
+    assert await read(typeahead, upstream, f"{file}re"[-900:], suffix, "a.py") == "turn a + b"
+    assert await read(typeahead, upstream, f"{file}re"[-880:], behind[:800], "a.py") == "turn a + b"
+    lines = f"{file}retu"[-900:].partition("\n")[2]
+    assert await read(typeahead, upstream, lines, suffix, "a.py") == "rn a + b"
+    assert upstream.asked == 1
+    for prefix, following in (
+        (f"{file}x"[-900:], suffix),
+        (f"{file}re"[-1000:], suffix),
+        (f"{file}re"[-200:], suffix),
+        (f"{file}re"[-900:], "x" + suffix),
+        (f"{file}re"[-900:], suffix[:100]),
+    ):
+        asked = upstream.asked
+        await read(Typeahead(), upstream, prefix, following, "a.py")
+        await read(typeahead, upstream, prefix, following, "b.py")
+        await read(typeahead, upstream, prefix, following, "a.py")
+        assert upstream.asked == asked + 3
