@@ -35,9 +35,10 @@ CODE = st.text(alphabet="ab([{)]}\"' \r\n\u00e9\u6f22", max_size=8)
 
 @contextlib.asynccontextmanager
 async def served(
-    folder: Path, declared: str = "", tokens: list[str] = SAID, **options: object
+    folder: Path, declared: str = "", tokens: list[str] = SAID, limits: str = "", **options: object
 ) -> AsyncGenerator[Served]:
     model = scripted("model", family="codestral", tokens=tokens, **options)
+    model = model.replace("[deployments.options]", f"{limits}\n[deployments.options]")
     configured = configuration(folder, declared + model + route("completion", "model"))
     async with serving(configured) as found:
         yield found
@@ -325,6 +326,109 @@ async def test_who_leaves_does_not_stop_the_others_and_the_last_one_aborts(tmp_p
         here.scripted.gate("open").release()
         assert await again == "foo(a, b)"
         assert len(here.scripted.calls) == 2
+
+
+async def hung_up(here: Served, path: str = "a.py", *, stays: bool = True) -> None:
+    """Ask, and hang up behind the first token."""
+    first = stream(here, "x = ", path=path)
+    assert b'"foo"' in await anext(first)
+    await first.aclose()
+    while stays and not len(here.gateway.orphans):
+        await here.ask("GET", "/health")
+
+
+BLANK = {"model": "completion", "prompt": " ", "suffix": "", "path": "a.py"}
+GRACE = "[settings]\ncompletion_grace = 5\n"
+
+
+async def test_who_hangs_up_and_types_along_asks_once(tmp_path: Path) -> None:
+    async with served(tmp_path, GRACE, gate="open", gate_after=2) as here:
+        await hung_up(here)
+        for typed in ("f", "fo"):
+            along = stream(here, f"x = {typed}", path="a.py")
+            await anext(along)
+            await along.aclose()
+        last = stream(here, "x = foo", path="a.py")
+        assert b'"(a"' in await anext(last)
+        here.scripted.gate("open").release()
+        assert b'", b)"' in b"".join([line async for line in last])
+        (call,) = here.scripted.calls
+        assert not call.aborted
+        while len(traces := await here.traces()) < 4:
+            pass
+    (asked,) = (trace for trace in traces if trace.deployments)
+    assert (asked.outcome, asked.status) == (Outcome.CANCELLED, 499)
+    assert asked.completion_tokens == 3
+    assert sum(trace.completion_tokens for trace in traces) == asked.completion_tokens
+    outcomes = sorted(trace.outcome for trace in traces if trace is not asked)
+    assert outcomes == [Outcome.CANCELLED, Outcome.CANCELLED, Outcome.REMEMBERED]
+
+
+async def test_what_nobody_waited_for_is_remembered_when_it_is_complete(tmp_path: Path) -> None:
+    async with served(tmp_path, GRACE, gate="open", gate_after=1) as here:
+        await hung_up(here)
+        here.scripted.gate("open").release()
+        while not (traces := await here.traces()):
+            pass
+        assert traces[0].outcome is Outcome.CANCELLED
+        assert traces[0].completion_tokens == 3
+        lines = [line async for line in stream(here, "x = foo(a", path="a.py")]
+        assert b'", b)"' in lines[0]
+        assert len(here.scripted.calls) == 1
+
+
+@pytest.mark.parametrize("what", ["another", "silence", "registry", "waiting"])
+async def test_what_nobody_reads_is_aborted_when_it_is_in_the_way(
+    tmp_path: Path, what: str
+) -> None:
+    declared = GRACE + "completion_min_prefix = 1\nmax_queued = 0\n"
+    async with served(tmp_path, declared, gate="open", gate_after=1, limits="max_concurrent = 1") as here:
+        await hung_up(here)
+        other: asyncio.Task[str] | None = None
+        if what == "another":
+            other = asyncio.create_task(openai(here, "y = "))
+        elif what == "waiting":
+            other = asyncio.create_task(openai(here, "y = ", path="b.py"))
+        elif what == "registry":
+            await here.ask("PATCH", "/api/v1/settings", content={"trace_days": 7})
+        else:
+            reply = await here.ask("POST", "/v1/completions", key=DEVELOPER, content=BLANK)
+            assert reply.status == 200, reply.body
+        call = here.scripted.calls[0]
+        await call.ended.wait()
+        assert call.aborted
+        here.scripted.gate("open").release()
+        if other is not None:
+            assert await other == "foo(a, b)"
+
+
+@pytest.mark.parametrize(
+    ("path", "declared"),
+    [
+        ("", GRACE),
+        ("a.py", "[settings]\ncompletion_grace = 0\n"),
+        ("a.py", GRACE + "completion_superseding = false\n"),
+    ],
+    ids=["no file", "no grace", "nobody is superseded"],
+)
+async def test_a_hang_up_aborts_at_once_where_nobody_would_type_along(
+    tmp_path: Path, path: str, declared: str
+) -> None:
+    async with served(tmp_path, declared, gate="open", gate_after=1) as here:
+        await hung_up(here, path, stays=False)
+        (call,) = here.scripted.calls
+        await call.ended.wait()
+        assert call.aborted
+        while not (traces := await here.traces()):
+            pass
+        assert (traces[0].outcome, traces[0].finish_reason) == (Outcome.CANCELLED, "")
+
+
+async def test_what_nobody_reads_does_not_keep_the_server_from_stopping(tmp_path: Path) -> None:
+    async with served(tmp_path, GRACE, gate="open", gate_after=1) as here:
+        await hung_up(here)
+        (call,) = here.scripted.calls
+    assert call.aborted
 
 
 async def test_a_failure_is_everybody_s_and_is_forgotten(tmp_path: Path) -> None:

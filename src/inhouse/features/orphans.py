@@ -46,6 +46,10 @@ class Orphans:
         self._known: dict[Written, _Orphan] = {}
         self._closed = False
 
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._known)
+
     def take(self, answer: Written, caller: object, seconds: float) -> bool:
         """Let an answer be written on for so long; tells whether it may be, at all.
 

@@ -144,7 +144,7 @@ class Typeahead:
         self, orphans: Orphans | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Know of none; `orphans` are those that nobody reads just now, `clock` tells seconds."""
-        self._orphans = orphans or Orphans()
+        self._orphans = Orphans() if orphans is None else orphans
         self._clock = clock
         self._scopes: dict[_Scope, list[Suggestion]] = {}
         # In the order of their coming, which is that of their going.
