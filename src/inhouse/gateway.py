@@ -69,7 +69,7 @@ class Gateway:
         self.probing: set[str] = set()
         """Deployments that are being probed: one probe of each at a time."""
         self._egress = Policy.of(config.egress, config.proxies)
-        self.orphans = Orphans(lambda deployment: self.standings.waiting(deployment))
+        self.orphans = Orphans(self._waiting)
         """What is written on for those who may type along: closed when the gateway stops."""
         self._typeahead = Typeahead(self.orphans)
         self.providers = Providers(
@@ -254,6 +254,9 @@ class Gateway:
                 await self._quotas.aclose()
                 await self.identity.aclose()
                 await self.providers.aclose()
+
+    def _waiting(self, deployment: str) -> int:
+        return self.standings.waiting(deployment)
 
     def _turned(self, standing: Standing) -> None:
         name, circuit = standing.deployment.name, standing.circuit

@@ -382,7 +382,8 @@ async def test_what_nobody_reads_is_aborted_when_it_is_in_the_way(
     tmp_path: Path, what: str
 ) -> None:
     declared = GRACE + "completion_min_prefix = 1\nmax_queued = 0\n"
-    async with served(tmp_path, declared, gate="open", gate_after=1, limits="max_concurrent = 1") as here:
+    limits = "max_concurrent = 1"
+    async with served(tmp_path, declared, gate="open", gate_after=1, limits=limits) as here:
         await hung_up(here)
         other: asyncio.Task[str] | None = None
         if what == "another":

@@ -66,9 +66,7 @@ class Standings:
             deployment = self._current.get(deployment.name, deployment)
         known = self._known.get(deployment.name)
         if known is None:
-            known = self._known[deployment.name] = Standing(
-                deployment, self._turned, self._crowded
-            )
+            known = self._known[deployment.name] = Standing(deployment, self._turned, self._crowded)
         elif known.deployment is not deployment:
             if known.deployment != deployment:
                 known.circuit = known.fresh()
