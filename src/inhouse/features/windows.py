@@ -8,6 +8,11 @@ from __future__ import annotations
 COMMON = 256
 """Characters that have to agree where two windows differ: fewer may be alike by chance."""
 
+ANCHOR = 16
+"""Of these, the last ones, by which they are found: code that repeats itself agrees twice."""
+MOST_TYPED = 1024
+"""Characters that are looked for where a window has slid."""
+
 
 def typed(earlier: str, text: str, prefix: str, *, slides: bool) -> int | None:
     """Return how many characters of `text`, suggested behind `earlier`, lead to `prefix`.
@@ -20,17 +25,17 @@ def typed(earlier: str, text: str, prefix: str, *, slides: bool) -> int | None:
         return count if not count or text.startswith(prefix[-count:]) else None
     if not slides or len(earlier) <= COMMON:
         return None
-    anchor = earlier[-COMMON:]
+    anchor = earlier[-ANCHOR:]
     found: int | None = None
-    at = prefix.find(anchor, max(0, len(prefix) - len(text) - COMMON))
+    at = prefix.find(anchor, max(0, len(prefix) - min(len(text), MOST_TYPED) - ANCHOR))
     while at >= 0:
-        end = at + COMMON
+        end = at + ANCHOR
         if end < len(earlier) and _leads(earlier, text, prefix, end):
             if found is not None:
                 return None
-            found = len(prefix) - end
+            found = end
         at = prefix.find(anchor, at + 1)
-    return found
+    return None if found is None or found < COMMON else len(prefix) - found
 
 
 def _leads(earlier: str, text: str, prefix: str, end: int) -> bool:
