@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from math import inf
 
 from anyio import wait_all_tasks_blocked
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inhouse.core.catalog import Deployment, Role
@@ -283,7 +283,8 @@ class Desk:
         if isinstance(argument, str):
             self.say(argument)
         elif what == "come":
-            if argument == 0 or self.said[argument:].strip():
+            # Whoever asks again for what has said nothing yet, and nobody reads, asks anew.
+            if self.said[argument:] or (reading and not argument):
                 self.come(self.said[:argument])
         elif what == "end":
             self.orphans.end()
@@ -293,11 +294,13 @@ class Desk:
             for each in self.readings if what != "leave" else ():
                 each.take()
 
-    def leave(self) -> None:
+    async def leave(self) -> None:
         """Have everybody leave, and no more grace."""
         for each in self.readings:
             if each.reads:
                 each.leave()
+        # The grace begins when the last who reads along has gone, not when it is told to go.
+        await wait_all_tasks_blocked()
         self.orphans.end()
 
     def check(self) -> None:
@@ -308,6 +311,7 @@ class Desk:
 
 
 @given(steps=STEPS, ends=st.booleans(), grace=st.sampled_from([0, 3600]))
+@example(steps=[("say", "ab"), ("leave", 0), ("come", 1)], ends=False, grace=3600)
 async def test_whoever_comes_and_goes_the_others_read_on(
     steps: list[tuple[str, int | str]], ends: bool, grace: float
 ) -> None:
@@ -326,7 +330,7 @@ async def test_whoever_comes_and_goes_the_others_read_on(
         held.said.put_nowait(None)
         await wait_all_tasks_blocked()
         desk.check()
-    desk.leave()
+    await desk.leave()
     await asyncio.gather(*(each.task for each in readings), return_exceptions=True)
     assert held.ended == ("well" if ends else "aborted")
     # What an upstream has counted is borne once, by who asked.
@@ -340,6 +344,23 @@ async def test_whoever_comes_and_goes_the_others_read_on(
     again = Upstream(["?"])
     rest = await read(desk.typeahead, again, "x = ", path="a.py")
     assert rest == (desk.said if ends else "?")
+
+
+async def test_what_has_said_nothing_and_nobody_reads_is_asked_anew() -> None:
+    desk = Desk(3600)
+    await wait_all_tasks_blocked()
+    desk.come("")
+    await wait_all_tasks_blocked()
+    assert desk.held.asked == 1
+    for each in desk.readings:
+        each.leave()
+    await wait_all_tasks_blocked()
+    assert len(desk.orphans) == 1
+    desk.come("")
+    await wait_all_tasks_blocked()
+    assert desk.held.asked == 2
+    await desk.leave()
+    await asyncio.gather(*(each.task for each in desk.readings), return_exceptions=True)
 
 
 class Written:

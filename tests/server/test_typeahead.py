@@ -364,6 +364,22 @@ async def test_who_hangs_up_and_types_along_asks_once(tmp_path: Path) -> None:
     assert outcomes == [Outcome.CANCELLED, Outcome.CANCELLED, Outcome.REMEMBERED]
 
 
+async def test_who_hangs_up_on_silence_and_asks_again_gets_another_try(tmp_path: Path) -> None:
+    async with served(tmp_path, GRACE, gate="open") as here:
+        first = asyncio.create_task(openai(here, "x = ", path="a.py"))
+        while not here.scripted.calls:
+            await here.ask("GET", "/health")
+        first.cancel()
+        while not len(here.gateway.orphans):
+            await here.ask("GET", "/health")
+        again = asyncio.create_task(openai(here, "x = ", path="a.py"))
+        await here.scripted.calls[0].ended.wait()
+        assert here.scripted.calls[0].aborted
+        here.scripted.gate("open").release()
+        assert await again == "foo(a, b)"
+        assert len(here.scripted.calls) == 2
+
+
 async def test_what_nobody_waited_for_is_remembered_when_it_is_complete(tmp_path: Path) -> None:
     async with served(tmp_path, GRACE, gate="open", gate_after=1) as here:
         await hung_up(here)

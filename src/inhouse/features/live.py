@@ -92,6 +92,11 @@ class Live:
         return Said(text, self.finish_reason, self.deployment, family)
 
     @property
+    def unread(self) -> bool:
+        """Whether its caller has hung up, and nobody reads along."""
+        return self._left and not self._readers
+
+    @property
     def doomed(self) -> bool:
         """Whether something has put an end to it that it has not come to yet."""
         return self._watch is not None and self._watch.interrupted

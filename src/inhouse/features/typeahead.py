@@ -88,6 +88,9 @@ class Suggestion:
         if live is not None and live.doomed:
             return None
         text = self.said.text
+        if live is not None and live.unread and not text:
+            # Whoever gave up on it and asks again wants another try, not the same wait.
+            return None
         start = typed(prefix, text, request.prefix, slides=slides)
         if start is None:
             return None
