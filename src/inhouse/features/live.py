@@ -273,7 +273,7 @@ class Reader:
         # What was not asked for again has cost nothing.
         usage = usage if usage is None else Usage()
         own = msgspec.structs.replace(delta, text=delta.text[skipped:], usage=usage)
-        return None if own == Delta() else own
+        return None if own == Delta(index=own.index, pieces=own.pieces) else own
 
     def _note(self, delta: Delta) -> None:
         if not self._begun:
