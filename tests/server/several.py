@@ -58,6 +58,8 @@ class Several:
         """Wait until every process has ended; return the supervisor's status."""
         async with asyncio.timeout(PATIENCE):
             await self._reading  # all of them hold the other end
+            assert self.process.stdout is not None
+            await self.process.stdout.read()  # or its pipe stays open
             return await self.process.wait()
 
     async def ask(
