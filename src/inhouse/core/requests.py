@@ -141,6 +141,14 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
 
+    @property
+    def text(self) -> str:
+        """What it says in words: its parts of text, a line each."""
+        if self.content is None or isinstance(self.content, str):
+            return self.content or ""
+        parts = (part.get("text") for part in self.content)
+        return "\n".join(part for part in parts if isinstance(part, str))
+
 
 class ChatRequest(Struct, frozen=True, kw_only=True):
     """Continue a conversation."""

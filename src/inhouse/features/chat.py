@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from inhouse.core.delta import Delta
-from inhouse.core.requests import ChatRequest, Message
+from inhouse.core.requests import ChatRequest
 from inhouse.features.asking import AFFINITY, Asking
 from inhouse.prompts import render_chat
 from inhouse.records.recording import Recording
@@ -28,7 +28,7 @@ class Chat:
         """Yield the answer as it is written."""
         params = request.params
         most = params.n * (params.max_tokens or USUAL_TOKENS)
-        texts = [_text(message) for message in request.messages]
+        texts = [message.text for message in request.messages]
         return self._asking.untouched(
             target,
             recording,
@@ -36,11 +36,3 @@ class Chat:
             affinity="\n".join([text[:AFFINITY] for text in texts[:2]]),
             render=lambda family: render_chat(request, family, target.feature),
         )
-
-
-def _text(message: Message) -> str:
-    """Return what a message says in words."""
-    if message.content is None or isinstance(message.content, str):
-        return message.content or ""
-    parts = (part.get("text") for part in message.content)
-    return "\n".join(part for part in parts if isinstance(part, str))

@@ -189,7 +189,7 @@ def generation_request(body: ChatBody, asked: Params) -> GenerationRequest:
         InvalidValueError: no message of the user has text.
 
     """
-    spoken = (_text(each) for each in reversed(body.messages) if each.role == "user")
+    spoken = (each.text for each in reversed(body.messages) if each.role == "user")
     instruction = next((text for text in spoken if text.strip()), None)
     if instruction is None:
         raise InvalidValueError(
@@ -227,10 +227,3 @@ def _decode(
         for name, value in fields.items()
         if name not in _NOT_HANDED_ON
     }
-
-
-def _text(message: Message) -> str:
-    if message.content is None or isinstance(message.content, str):
-        return message.content or ""
-    parts = (part.get("text") for part in message.content)
-    return "\n".join(part for part in parts if isinstance(part, str))
